@@ -1,0 +1,108 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// Load reads and decodes the config.json at path. It also returns the file's
+// bytes, for the state directory. An error about the content is a *Problems with
+// the file's base name; one about the file wraps the errno.
+func Load(path string) (*specs.Spec, []byte, error) {
+	data, err := ReadFile(path, MaxSize)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := Decode(filepath.Base(path), data)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, data, nil
+}
+
+// Decode decodes a config.json. file is its name in errors, which are *Problems
+// and tell everything that is wrong with it up to the first syntax error.
+func Decode(file string, data []byte) (*specs.Spec, error) {
+	return decode(file, data, decodeSpec)
+}
+
+// DecodeProcess decodes the process object that `exec --process` takes.
+func DecodeProcess(file string, data []byte) (*specs.Process, error) {
+	return decode(file, data, decodeProcess)
+}
+
+// DecodeResources decodes the resources object that `update --resources` takes.
+func DecodeResources(file string, data []byte) (*specs.LinuxResources, error) {
+	return decode(file, data, decodeLinuxResources)
+}
+
+func decode[T any](file string, data []byte, object func(*Decoder, *T)) (*T, error) {
+	d := NewDecoder(data)
+	v := new(T)
+	if at := d.pos; d.Null() { // which is fine everywhere else
+		d.problem(at, "is null, not an object")
+	} else {
+		object(d, v)
+	}
+	if err := d.Finish(file); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// ReadFile reads a regular file of at most limit bytes. It never blocks in open,
+// as a FIFO would make it, and never reads without end, as a device would.
+func ReadFile(path string, limit int64) ([]byte, error) {
+	fd, err := retry(func() (int, error) {
+		return unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open %q: %w", path, err)
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, fmt.Errorf("stat %q: %w", path, err)
+	}
+	switch {
+	case st.Mode&unix.S_IFMT == unix.S_IFDIR:
+		return nil, fmt.Errorf("open %q: %w", path, unix.EISDIR)
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+		return nil, fmt.Errorf("open %q: not a regular file", path)
+	case st.Size > limit:
+		return nil, fmt.Errorf("read %q: %d bytes, more than the limit of %d", path, st.Size, limit)
+	}
+	// One byte more than there are, so that the second read finds the end. Files
+	// of procfs say 0 and have more.
+	data := make([]byte, 0, max(st.Size+1, 512))
+	for {
+		if len(data) == cap(data) {
+			data = append(data, 0)[:len(data)]
+		}
+		n, err := retry(func() (int, error) { return unix.Read(fd, data[len(data):cap(data)]) })
+		if err != nil {
+			return nil, fmt.Errorf("read %q: %w", path, err)
+		}
+		if n == 0 {
+			return data, nil
+		}
+		data = data[:len(data)+n]
+		if int64(len(data)) > limit {
+			return nil, fmt.Errorf("read %q: more than the limit of %d bytes", path, limit)
+		}
+	}
+}
+
+// retry repeats a call that a signal has interrupted: Go's own preemption signals
+// come at any time (SA_RESTART does not cover every file system).
+func retry(call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
+		if err != unix.EINTR {
+			return n, err
+		}
+	}
+}
