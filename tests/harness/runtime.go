@@ -1,0 +1,71 @@
+package harness
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// Runtime returns the path of the program under test: $RUNTIME, or rt built from
+// this checkout.
+func Runtime(t testing.TB) string {
+	t.Helper()
+	if name := os.Getenv("RUNTIME"); name != "" {
+		path, err := exec.LookPath(name)
+		if err == nil {
+			path, err = filepath.Abs(path)
+		}
+		if err != nil {
+			t.Fatalf("RUNTIME: %v", err)
+		}
+		return path
+	}
+	return built(t, buildRT)
+}
+
+// FaultyRuntime returns rt built with fault points: RT_FAULT=STEP=ERRNO makes a
+// step fail. It skips the test when another program than rt is tested.
+func FaultyRuntime(t testing.TB) string {
+	t.Helper()
+	if path := os.Getenv("RUNTIME_FAULTS"); path != "" {
+		return path
+	}
+	if os.Getenv("RUNTIME") != "" && os.Getenv("RUNTIME_IS_RT") == "" {
+		t.Skip("the program under test has no fault points")
+	}
+	return built(t, buildFaulty)
+}
+
+// A build is one way to build rt, done once at most.
+type build struct {
+	name, tags string
+	once       sync.Once
+	path       string
+	output     []byte
+	err        error
+}
+
+// Tags are the build tags of rt. The Makefile has the same.
+const Tags = "netgo osusergo urfave_cli_no_docs"
+
+var (
+	buildRT     = &build{name: "rt", tags: Tags}
+	buildFaulty = &build{name: "rt-faults", tags: Tags + " faults"}
+)
+
+func built(t testing.TB, b *build) string {
+	t.Helper()
+	b.once.Do(func() {
+		b.path = filepath.Join(base, b.name)
+		cmd := exec.Command("go", "build", "-tags", b.tags,
+			"-ldflags", "-s -w -extldflags=-static", "-o", b.path, "github.com/c9b5e2ae/rt")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
+		b.output, b.err = cmd.CombinedOutput()
+	})
+	if b.err != nil {
+		t.Fatalf("build of %s: %v\n%s", b.name, b.err, b.output)
+	}
+	return b.path
+}
