@@ -44,6 +44,17 @@ func Open() (*Proc, error) {
 	return &Proc{root: root}, nil
 }
 
+// OpenHost takes the procfs that is mounted at /proc, verified as described at
+// Open. It is for rt before it enters anything of the container: 3 us, where
+// making an instance and taking it down again costs 60.
+func OpenHost() (*Proc, error) {
+	root, err := verified(hostProc)
+	if err != nil {
+		return nil, err
+	}
+	return &Proc{root: root}, nil
+}
+
 // private is a new mount of procfs. It has no option subset=pid: sysctls live
 // outside that subset.
 func private() (*os.File, error) {

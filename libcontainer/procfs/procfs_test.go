@@ -149,6 +149,27 @@ func TestFallback(t *testing.T) {
 	}
 }
 
+func TestOpenHost(t *testing.T) {
+	p, err := OpenHost()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if got, err := p.ReadFile("sys/kernel/ostype"); got != "Linux\n" {
+		t.Errorf("ostype is %q, %v", got, err)
+	}
+}
+
+func BenchmarkOpenHost(b *testing.B) {
+	for b.Loop() {
+		p, err := OpenHost()
+		if err != nil {
+			b.Fatal(err)
+		}
+		p.Close()
+	}
+}
+
 func BenchmarkOpen(b *testing.B) {
 	for b.Loop() {
 		p, err := Open()
