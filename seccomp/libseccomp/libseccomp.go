@@ -1,0 +1,80 @@
+// Package libseccomp compiles filters with the C library: the fallback for
+// profiles that package seccomp does not compile itself.
+//
+// It has the few lines of cgo that this needs, not libseccomp-golang, because
+// that package asks the kernel a dozen questions when a program starts (12 µs,
+// and rt starts twice for each container). The binding is what tests compare
+// with.
+package libseccomp
+
+// #cgo LDFLAGS: -lseccomp
+// #include "libseccomp.h"
+import "C"
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"runtime"
+	"syscall"
+	"unsafe"
+)
+
+// A Rule is an action for a system call whose arguments satisfy all of Args.
+type Rule struct {
+	Name   string
+	Action uint32
+	Args   []Arg
+}
+
+// An Arg is one comparison, Op as in enum scmp_compare. The library takes one
+// for each argument at most.
+type Arg struct {
+	Index, Op       uint32
+	Value, ValueTwo uint64
+}
+
+// Compile returns the program, an array of struct sock_filter. The native
+// architecture is always in it. Names that the library doesn't know are left
+// out. The error of a rule that contradicts another is EEXIST.
+func Compile(defaultAction uint32, archs []uint32, rules []Rule) ([]byte, error) {
+	var names []byte
+	var args []C.struct_comparison
+	list := make([]C.struct_rule, len(rules))
+	for i, r := range rules {
+		list[i] = C.struct_rule{
+			name:   C.uint32_t(len(names)),
+			action: C.uint32_t(r.Action),
+			args:   C.uint32_t(len(args)),
+			nargs:  C.uint32_t(len(r.Args)),
+		}
+		names = append(append(names, r.Name...), 0)
+		for _, a := range r.Args {
+			args = append(args, C.struct_comparison{
+				index: C.uint32_t(a.Index), op: C.uint32_t(a.Op),
+				a: C.uint64_t(a.Value), b: C.uint64_t(a.ValueTwo),
+			})
+		}
+	}
+	var failed C.uint32_t
+	rc := C.compile(C.uint32_t(defaultAction),
+		(*C.uint32_t)(unsafe.Pointer(unsafe.SliceData(archs))), C.uint32_t(len(archs)),
+		unsafe.SliceData(list), C.uint32_t(len(list)),
+		(*C.char)(unsafe.Pointer(unsafe.SliceData(names))), unsafe.SliceData(args), &failed)
+	runtime.KeepAlive(archs)
+	if rc < 0 {
+		err := syscall.Errno(-rc)
+		if failed != math.MaxUint32 {
+			return nil, fmt.Errorf("libseccomp: rule for %s: %w", rules[failed].Name, err)
+		}
+		return nil, fmt.Errorf("libseccomp: %w", err)
+	}
+	f := os.NewFile(uintptr(rc), "seccomp filter")
+	defer f.Close()
+	program, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<24))
+	if err != nil {
+		return nil, fmt.Errorf("libseccomp: read the program: %w", err)
+	}
+	return program, nil
+}
