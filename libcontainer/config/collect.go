@@ -24,19 +24,42 @@ func (d *Decoder) Strings() []string {
 
 // List reads an array.
 func List[T any](d *Decoder, element func(*Decoder, *T)) []T {
+	var none []T
+	return listIn(d, &none, element)
+}
+
+// listIn is List with memory to begin with. An element's own lists are of other
+// types, so nobody else takes from the room meanwhile.
+func listIn[T any](d *Decoder, room *[]T, element func(*Decoder, *T)) []T {
 	if !d.Array() {
 		return nil
 	}
-	list := []T{}
+	list := (*room)[:0]
 	for d.Next() {
-		if cap(list) == 0 {
-			list = make([]T, 0, 4)
-		}
 		var zero T
 		list = append(list, zero)
 		element(d, &list[len(list)-1])
 	}
-	return list
+	n := len(list)
+	if n == 0 {
+		return []T{}
+	}
+	if n <= cap(*room) {
+		*room = (*room)[n:n]
+	} else { // outgrown, and used
+		*room = nil
+	}
+	return list[:n:n]
+}
+
+// take returns memory for one value.
+func take[T any](room *[]T) *T {
+	if cap(*room) == 0 {
+		return new(T)
+	}
+	one := (*room)[:1]
+	*room = one[1:]
+	return &one[0]
 }
 
 // Map reads an object whose names are not fixed.

@@ -22,13 +22,13 @@ func decodeSpec(d *Decoder, v *specs.Spec) {
 		case "process":
 			d.Once(&seen, 1)
 			if !d.Null() {
-				v.Process = new(specs.Process)
+				v.Process = take(&d.rooms.process)
 				decodeProcess(d, v.Process)
 			}
 		case "root":
 			d.Once(&seen, 2)
 			if !d.Null() {
-				v.Root = new(specs.Root)
+				v.Root = take(&d.rooms.root)
 				decodeRoot(d, v.Root)
 			}
 		case "hostname":
@@ -39,11 +39,11 @@ func decodeSpec(d *Decoder, v *specs.Spec) {
 			v.Domainname = d.Text()
 		case "mounts":
 			d.Once(&seen, 5)
-			v.Mounts = List(d, decodeMount)
+			v.Mounts = listIn(d, &d.rooms.mount, decodeMount)
 		case "hooks":
 			d.Once(&seen, 6)
 			if !d.Null() {
-				v.Hooks = new(specs.Hooks)
+				v.Hooks = take(&d.rooms.hooks)
 				decodeHooks(d, v.Hooks)
 			}
 		case "annotations":
@@ -52,7 +52,7 @@ func decodeSpec(d *Decoder, v *specs.Spec) {
 		case "linux":
 			d.Once(&seen, 8)
 			if !d.Null() {
-				v.Linux = new(specs.Linux)
+				v.Linux = take(&d.rooms.linux)
 				decodeLinux(d, v.Linux)
 			}
 		default:
@@ -95,12 +95,12 @@ func decodeProcess(d *Decoder, v *specs.Process) {
 		case "capabilities":
 			d.Once(&seen, 7)
 			if !d.Null() {
-				v.Capabilities = new(specs.LinuxCapabilities)
+				v.Capabilities = take(&d.rooms.linuxCapabilities)
 				decodeLinuxCapabilities(d, v.Capabilities)
 			}
 		case "rlimits":
 			d.Once(&seen, 8)
-			v.Rlimits = List(d, decodePOSIXRlimit)
+			v.Rlimits = listIn(d, &d.rooms.posixRlimit, decodePOSIXRlimit)
 		case "noNewPrivileges":
 			d.Once(&seen, 9)
 			v.NoNewPrivileges = d.Bool()
@@ -110,7 +110,7 @@ func decodeProcess(d *Decoder, v *specs.Process) {
 		case "oomScoreAdj":
 			d.Once(&seen, 11)
 			if !d.Null() {
-				v.OOMScoreAdj = new(int)
+				v.OOMScoreAdj = take(&d.rooms.int)
 				*v.OOMScoreAdj = int(d.Int(bits.UintSize))
 			}
 		case "scheduler":
@@ -149,29 +149,29 @@ func decodeLinuxResources(d *Decoder, v *specs.LinuxResources) {
 		switch d.Key {
 		case "devices":
 			d.Once(&seen, 0)
-			v.Devices = List(d, decodeLinuxDeviceCgroup)
+			v.Devices = listIn(d, &d.rooms.linuxDeviceCgroup, decodeLinuxDeviceCgroup)
 		case "memory":
 			d.Once(&seen, 1)
 			if !d.Null() {
-				v.Memory = new(specs.LinuxMemory)
+				v.Memory = take(&d.rooms.linuxMemory)
 				decodeLinuxMemory(d, v.Memory)
 			}
 		case "cpu":
 			d.Once(&seen, 2)
 			if !d.Null() {
-				v.CPU = new(specs.LinuxCPU)
+				v.CPU = take(&d.rooms.linuxCPU)
 				decodeLinuxCPU(d, v.CPU)
 			}
 		case "pids":
 			d.Once(&seen, 3)
 			if !d.Null() {
-				v.Pids = new(specs.LinuxPids)
+				v.Pids = take(&d.rooms.linuxPids)
 				decodeLinuxPids(d, v.Pids)
 			}
 		case "blockIO":
 			d.Once(&seen, 4)
 			if !d.Null() {
-				v.BlockIO = new(specs.LinuxBlockIO)
+				v.BlockIO = take(&d.rooms.linuxBlockIO)
 				decodeLinuxBlockIO(d, v.BlockIO)
 			}
 		case "hugepageLimits":
@@ -235,10 +235,10 @@ func decodeMount(d *Decoder, v *specs.Mount) {
 			v.Options = d.Strings()
 		case "uidMappings":
 			d.Once(&seen, 4)
-			v.UIDMappings = List(d, decodeLinuxIDMapping)
+			v.UIDMappings = listIn(d, &d.rooms.linuxIDMapping, decodeLinuxIDMapping)
 		case "gidMappings":
 			d.Once(&seen, 5)
-			v.GIDMappings = List(d, decodeLinuxIDMapping)
+			v.GIDMappings = listIn(d, &d.rooms.linuxIDMapping, decodeLinuxIDMapping)
 		default:
 			d.Unknown(&seen)
 		}
@@ -254,22 +254,22 @@ func decodeHooks(d *Decoder, v *specs.Hooks) {
 		switch d.Key {
 		case "prestart":
 			d.Once(&seen, 0)
-			v.Prestart = List(d, decodeHook)
+			v.Prestart = listIn(d, &d.rooms.hook, decodeHook)
 		case "createRuntime":
 			d.Once(&seen, 1)
-			v.CreateRuntime = List(d, decodeHook)
+			v.CreateRuntime = listIn(d, &d.rooms.hook, decodeHook)
 		case "createContainer":
 			d.Once(&seen, 2)
-			v.CreateContainer = List(d, decodeHook)
+			v.CreateContainer = listIn(d, &d.rooms.hook, decodeHook)
 		case "startContainer":
 			d.Once(&seen, 3)
-			v.StartContainer = List(d, decodeHook)
+			v.StartContainer = listIn(d, &d.rooms.hook, decodeHook)
 		case "poststart":
 			d.Once(&seen, 4)
-			v.Poststart = List(d, decodeHook)
+			v.Poststart = listIn(d, &d.rooms.hook, decodeHook)
 		case "poststop":
 			d.Once(&seen, 5)
-			v.Poststop = List(d, decodeHook)
+			v.Poststop = listIn(d, &d.rooms.hook, decodeHook)
 		default:
 			d.Unknown(&seen)
 		}
@@ -285,17 +285,17 @@ func decodeLinux(d *Decoder, v *specs.Linux) {
 		switch d.Key {
 		case "uidMappings":
 			d.Once(&seen, 0)
-			v.UIDMappings = List(d, decodeLinuxIDMapping)
+			v.UIDMappings = listIn(d, &d.rooms.linuxIDMapping, decodeLinuxIDMapping)
 		case "gidMappings":
 			d.Once(&seen, 1)
-			v.GIDMappings = List(d, decodeLinuxIDMapping)
+			v.GIDMappings = listIn(d, &d.rooms.linuxIDMapping, decodeLinuxIDMapping)
 		case "sysctl":
 			d.Once(&seen, 2)
 			v.Sysctl = Map[string](d, func(d *Decoder, v *string) { *v = d.Text() })
 		case "resources":
 			d.Once(&seen, 3)
 			if !d.Null() {
-				v.Resources = new(specs.LinuxResources)
+				v.Resources = take(&d.rooms.linuxResources)
 				decodeLinuxResources(d, v.Resources)
 			}
 		case "cgroupsPath":
@@ -303,17 +303,17 @@ func decodeLinux(d *Decoder, v *specs.Linux) {
 			v.CgroupsPath = d.Text()
 		case "namespaces":
 			d.Once(&seen, 5)
-			v.Namespaces = List(d, decodeLinuxNamespace)
+			v.Namespaces = listIn(d, &d.rooms.linuxNamespace, decodeLinuxNamespace)
 		case "devices":
 			d.Once(&seen, 6)
-			v.Devices = List(d, decodeLinuxDevice)
+			v.Devices = listIn(d, &d.rooms.linuxDevice, decodeLinuxDevice)
 		case "netDevices":
 			d.Once(&seen, 7)
 			v.NetDevices = Map[string](d, decodeLinuxNetDevice)
 		case "seccomp":
 			d.Once(&seen, 8)
 			if !d.Null() {
-				v.Seccomp = new(specs.LinuxSeccomp)
+				v.Seccomp = take(&d.rooms.linuxSeccomp)
 				decodeLinuxSeccomp(d, v.Seccomp)
 			}
 		case "rootfsPropagation":
@@ -390,12 +390,12 @@ func decodeUser(d *Decoder, v *specs.User) {
 		case "umask":
 			d.Once(&seen, 2)
 			if !d.Null() {
-				v.Umask = new(uint32)
+				v.Umask = take(&d.rooms.uint32)
 				*v.Umask = uint32(d.Uint(32))
 			}
 		case "additionalGids":
 			d.Once(&seen, 3)
-			v.AdditionalGids = List(d, func(d *Decoder, v *uint32) { *v = d.ID() })
+			v.AdditionalGids = listIn(d, &d.rooms.uint32, func(d *Decoder, v *uint32) { *v = d.ID() })
 		case "username":
 			d.Once(&seen, 4)
 			v.Username = d.Text()
@@ -543,13 +543,13 @@ func decodeLinuxDeviceCgroup(d *Decoder, v *specs.LinuxDeviceCgroup) {
 		case "major":
 			d.Once(&seen, 2)
 			if !d.Null() {
-				v.Major = new(int64)
+				v.Major = take(&d.rooms.int64)
 				*v.Major = d.Int(64)
 			}
 		case "minor":
 			d.Once(&seen, 3)
 			if !d.Null() {
-				v.Minor = new(int64)
+				v.Minor = take(&d.rooms.int64)
 				*v.Minor = d.Int(64)
 			}
 		case "access":
@@ -571,55 +571,55 @@ func decodeLinuxMemory(d *Decoder, v *specs.LinuxMemory) {
 		case "limit":
 			d.Once(&seen, 0)
 			if !d.Null() {
-				v.Limit = new(int64)
+				v.Limit = take(&d.rooms.int64)
 				*v.Limit = d.Int(64)
 			}
 		case "reservation":
 			d.Once(&seen, 1)
 			if !d.Null() {
-				v.Reservation = new(int64)
+				v.Reservation = take(&d.rooms.int64)
 				*v.Reservation = d.Int(64)
 			}
 		case "swap":
 			d.Once(&seen, 2)
 			if !d.Null() {
-				v.Swap = new(int64)
+				v.Swap = take(&d.rooms.int64)
 				*v.Swap = d.Int(64)
 			}
 		case "kernel":
 			d.Once(&seen, 3)
 			if !d.Null() {
-				v.Kernel = new(int64)
+				v.Kernel = take(&d.rooms.int64)
 				*v.Kernel = d.Int(64)
 			}
 		case "kernelTCP":
 			d.Once(&seen, 4)
 			if !d.Null() {
-				v.KernelTCP = new(int64)
+				v.KernelTCP = take(&d.rooms.int64)
 				*v.KernelTCP = d.Int(64)
 			}
 		case "swappiness":
 			d.Once(&seen, 5)
 			if !d.Null() {
-				v.Swappiness = new(uint64)
+				v.Swappiness = take(&d.rooms.uint64)
 				*v.Swappiness = d.Uint(64)
 			}
 		case "disableOOMKiller":
 			d.Once(&seen, 6)
 			if !d.Null() {
-				v.DisableOOMKiller = new(bool)
+				v.DisableOOMKiller = take(&d.rooms.bool)
 				*v.DisableOOMKiller = d.Bool()
 			}
 		case "useHierarchy":
 			d.Once(&seen, 7)
 			if !d.Null() {
-				v.UseHierarchy = new(bool)
+				v.UseHierarchy = take(&d.rooms.bool)
 				*v.UseHierarchy = d.Bool()
 			}
 		case "checkBeforeUpdate":
 			d.Once(&seen, 8)
 			if !d.Null() {
-				v.CheckBeforeUpdate = new(bool)
+				v.CheckBeforeUpdate = take(&d.rooms.bool)
 				*v.CheckBeforeUpdate = d.Bool()
 			}
 		default:
@@ -638,37 +638,37 @@ func decodeLinuxCPU(d *Decoder, v *specs.LinuxCPU) {
 		case "shares":
 			d.Once(&seen, 0)
 			if !d.Null() {
-				v.Shares = new(uint64)
+				v.Shares = take(&d.rooms.uint64)
 				*v.Shares = d.Uint(64)
 			}
 		case "quota":
 			d.Once(&seen, 1)
 			if !d.Null() {
-				v.Quota = new(int64)
+				v.Quota = take(&d.rooms.int64)
 				*v.Quota = d.Int(64)
 			}
 		case "burst":
 			d.Once(&seen, 2)
 			if !d.Null() {
-				v.Burst = new(uint64)
+				v.Burst = take(&d.rooms.uint64)
 				*v.Burst = d.Uint(64)
 			}
 		case "period":
 			d.Once(&seen, 3)
 			if !d.Null() {
-				v.Period = new(uint64)
+				v.Period = take(&d.rooms.uint64)
 				*v.Period = d.Uint(64)
 			}
 		case "realtimeRuntime":
 			d.Once(&seen, 4)
 			if !d.Null() {
-				v.RealtimeRuntime = new(int64)
+				v.RealtimeRuntime = take(&d.rooms.int64)
 				*v.RealtimeRuntime = d.Int(64)
 			}
 		case "realtimePeriod":
 			d.Once(&seen, 5)
 			if !d.Null() {
-				v.RealtimePeriod = new(uint64)
+				v.RealtimePeriod = take(&d.rooms.uint64)
 				*v.RealtimePeriod = d.Uint(64)
 			}
 		case "cpus":
@@ -680,7 +680,7 @@ func decodeLinuxCPU(d *Decoder, v *specs.LinuxCPU) {
 		case "idle":
 			d.Once(&seen, 8)
 			if !d.Null() {
-				v.Idle = new(int64)
+				v.Idle = take(&d.rooms.int64)
 				*v.Idle = d.Int(64)
 			}
 		default:
@@ -699,7 +699,7 @@ func decodeLinuxPids(d *Decoder, v *specs.LinuxPids) {
 		case "limit":
 			d.Once(&seen, 0)
 			if !d.Null() {
-				v.Limit = new(int64)
+				v.Limit = take(&d.rooms.int64)
 				*v.Limit = d.Int(64)
 			}
 		default:
@@ -718,13 +718,13 @@ func decodeLinuxBlockIO(d *Decoder, v *specs.LinuxBlockIO) {
 		case "weight":
 			d.Once(&seen, 0)
 			if !d.Null() {
-				v.Weight = new(uint16)
+				v.Weight = take(&d.rooms.uint16)
 				*v.Weight = uint16(d.Uint(16))
 			}
 		case "leafWeight":
 			d.Once(&seen, 1)
 			if !d.Null() {
-				v.LeafWeight = new(uint16)
+				v.LeafWeight = take(&d.rooms.uint16)
 				*v.LeafWeight = uint16(d.Uint(16))
 			}
 		case "weightDevice":
@@ -777,7 +777,7 @@ func decodeLinuxNetwork(d *Decoder, v *specs.LinuxNetwork) {
 		case "classID":
 			d.Once(&seen, 0)
 			if !d.Null() {
-				v.ClassID = new(uint32)
+				v.ClassID = take(&d.rooms.uint32)
 				*v.ClassID = uint32(d.Uint(32))
 			}
 		case "priorities":
@@ -799,13 +799,13 @@ func decodeLinuxRdma(d *Decoder, v *specs.LinuxRdma) {
 		case "hcaHandles":
 			d.Once(&seen, 0)
 			if !d.Null() {
-				v.HcaHandles = new(uint32)
+				v.HcaHandles = take(&d.rooms.uint32)
 				*v.HcaHandles = uint32(d.Uint(32))
 			}
 		case "hcaObjects":
 			d.Once(&seen, 1)
 			if !d.Null() {
-				v.HcaObjects = new(uint32)
+				v.HcaObjects = take(&d.rooms.uint32)
 				*v.HcaObjects = uint32(d.Uint(32))
 			}
 		default:
@@ -855,7 +855,7 @@ func decodeHook(d *Decoder, v *specs.Hook) {
 		case "timeout":
 			d.Once(&seen, 3)
 			if !d.Null() {
-				v.Timeout = new(int)
+				v.Timeout = take(&d.rooms.int)
 				*v.Timeout = int(d.Int(bits.UintSize))
 			}
 		default:
@@ -905,19 +905,19 @@ func decodeLinuxDevice(d *Decoder, v *specs.LinuxDevice) {
 		case "fileMode":
 			d.Once(&seen, 4)
 			if !d.Null() {
-				v.FileMode = new(fs.FileMode)
+				v.FileMode = take(&d.rooms.fileMode)
 				*v.FileMode = fs.FileMode(d.Uint(32))
 			}
 		case "uid":
 			d.Once(&seen, 5)
 			if !d.Null() {
-				v.UID = new(uint32)
+				v.UID = take(&d.rooms.uint32)
 				*v.UID = d.ID()
 			}
 		case "gid":
 			d.Once(&seen, 6)
 			if !d.Null() {
-				v.GID = new(uint32)
+				v.GID = take(&d.rooms.uint32)
 				*v.GID = d.ID()
 			}
 		default:
@@ -955,12 +955,12 @@ func decodeLinuxSeccomp(d *Decoder, v *specs.LinuxSeccomp) {
 		case "defaultErrnoRet":
 			d.Once(&seen, 1)
 			if !d.Null() {
-				v.DefaultErrnoRet = new(uint)
+				v.DefaultErrnoRet = take(&d.rooms.uint)
 				*v.DefaultErrnoRet = uint(d.Uint(bits.UintSize))
 			}
 		case "architectures":
 			d.Once(&seen, 2)
-			v.Architectures = List(d, func(d *Decoder, v *specs.Arch) { *v = specs.Arch(d.Text()) })
+			v.Architectures = listIn(d, &d.rooms.arch, func(d *Decoder, v *specs.Arch) { *v = specs.Arch(d.Text()) })
 		case "flags":
 			d.Once(&seen, 3)
 			v.Flags = List(d, func(d *Decoder, v *specs.LinuxSeccompFlag) { *v = specs.LinuxSeccompFlag(d.Text()) })
@@ -972,7 +972,7 @@ func decodeLinuxSeccomp(d *Decoder, v *specs.LinuxSeccomp) {
 			v.ListenerMetadata = d.Text()
 		case "syscalls":
 			d.Once(&seen, 6)
-			v.Syscalls = List(d, decodeLinuxSyscall)
+			v.Syscalls = listIn(d, &d.rooms.linuxSyscall, decodeLinuxSyscall)
 		default:
 			d.Unknown(&seen)
 		}
@@ -1083,13 +1083,13 @@ func decodeLinuxWeightDevice(d *Decoder, v *specs.LinuxWeightDevice) {
 		case "weight":
 			d.Once(&seen, 2)
 			if !d.Null() {
-				v.Weight = new(uint16)
+				v.Weight = take(&d.rooms.uint16)
 				*v.Weight = uint16(d.Uint(16))
 			}
 		case "leafWeight":
 			d.Once(&seen, 3)
 			if !d.Null() {
-				v.LeafWeight = new(uint16)
+				v.LeafWeight = take(&d.rooms.uint16)
 				*v.LeafWeight = uint16(d.Uint(16))
 			}
 		default:
@@ -1155,12 +1155,12 @@ func decodeLinuxSyscall(d *Decoder, v *specs.LinuxSyscall) {
 		case "errnoRet":
 			d.Once(&seen, 2)
 			if !d.Null() {
-				v.ErrnoRet = new(uint)
+				v.ErrnoRet = take(&d.rooms.uint)
 				*v.ErrnoRet = uint(d.Uint(bits.UintSize))
 			}
 		case "args":
 			d.Once(&seen, 3)
-			v.Args = List(d, decodeLinuxSeccompArg)
+			v.Args = listIn(d, &d.rooms.linuxSeccompArg, decodeLinuxSeccompArg)
 		default:
 			d.Unknown(&seen)
 		}
@@ -1190,4 +1190,112 @@ func decodeLinuxSeccompArg(d *Decoder, v *specs.LinuxSeccompArg) {
 			d.Unknown(&seen)
 		}
 	}
+}
+
+// rooms are what is left of a memory.
+type rooms struct {
+	spec              []specs.Spec
+	process           []specs.Process
+	linuxCapabilities []specs.LinuxCapabilities
+	posixRlimit       []specs.POSIXRlimit
+	root              []specs.Root
+	mount             []specs.Mount
+	hooks             []specs.Hooks
+	hook              []specs.Hook
+	linux             []specs.Linux
+	linuxIDMapping    []specs.LinuxIDMapping
+	linuxNamespace    []specs.LinuxNamespace
+	linuxDevice       []specs.LinuxDevice
+	linuxResources    []specs.LinuxResources
+	linuxDeviceCgroup []specs.LinuxDeviceCgroup
+	linuxMemory       []specs.LinuxMemory
+	linuxCPU          []specs.LinuxCPU
+	linuxPids         []specs.LinuxPids
+	linuxBlockIO      []specs.LinuxBlockIO
+	linuxSeccomp      []specs.LinuxSeccomp
+	linuxSyscall      []specs.LinuxSyscall
+	linuxSeccompArg   []specs.LinuxSeccompArg
+	arch              []specs.Arch
+	bool              []bool
+	int               []int
+	uint              []uint
+	uint16            []uint16
+	uint32            []uint32
+	int64             []int64
+	uint64            []uint64
+	fileMode          []fs.FileMode
+}
+
+// A memory is room for what most documents have, in one piece.
+type memory struct {
+	decoder Decoder
+	rooms   rooms
+
+	spec              [1]specs.Spec
+	process           [1]specs.Process
+	linuxCapabilities [1]specs.LinuxCapabilities
+	posixRlimit       [4]specs.POSIXRlimit
+	root              [1]specs.Root
+	mount             [12]specs.Mount
+	hooks             [1]specs.Hooks
+	hook              [2]specs.Hook
+	linux             [1]specs.Linux
+	linuxIDMapping    [4]specs.LinuxIDMapping
+	linuxNamespace    [8]specs.LinuxNamespace
+	linuxDevice       [4]specs.LinuxDevice
+	linuxResources    [1]specs.LinuxResources
+	linuxDeviceCgroup [16]specs.LinuxDeviceCgroup
+	linuxMemory       [1]specs.LinuxMemory
+	linuxCPU          [1]specs.LinuxCPU
+	linuxPids         [1]specs.LinuxPids
+	linuxBlockIO      [1]specs.LinuxBlockIO
+	linuxSeccomp      [1]specs.LinuxSeccomp
+	linuxSyscall      [32]specs.LinuxSyscall
+	linuxSeccompArg   [24]specs.LinuxSeccompArg
+	arch              [8]specs.Arch
+	bool              [4]bool
+	int               [4]int
+	uint              [8]uint
+	uint16            [4]uint16
+	uint32            [20]uint32
+	int64             [40]int64
+	uint64            [8]uint64
+	fileMode          [4]fs.FileMode
+}
+
+func newMemory() *memory {
+	m := new(memory)
+	m.rooms = rooms{
+		spec:              m.spec[:0],
+		process:           m.process[:0],
+		linuxCapabilities: m.linuxCapabilities[:0],
+		posixRlimit:       m.posixRlimit[:0],
+		root:              m.root[:0],
+		mount:             m.mount[:0],
+		hooks:             m.hooks[:0],
+		hook:              m.hook[:0],
+		linux:             m.linux[:0],
+		linuxIDMapping:    m.linuxIDMapping[:0],
+		linuxNamespace:    m.linuxNamespace[:0],
+		linuxDevice:       m.linuxDevice[:0],
+		linuxResources:    m.linuxResources[:0],
+		linuxDeviceCgroup: m.linuxDeviceCgroup[:0],
+		linuxMemory:       m.linuxMemory[:0],
+		linuxCPU:          m.linuxCPU[:0],
+		linuxPids:         m.linuxPids[:0],
+		linuxBlockIO:      m.linuxBlockIO[:0],
+		linuxSeccomp:      m.linuxSeccomp[:0],
+		linuxSyscall:      m.linuxSyscall[:0],
+		linuxSeccompArg:   m.linuxSeccompArg[:0],
+		arch:              m.arch[:0],
+		bool:              m.bool[:0],
+		int:               m.int[:0],
+		uint:              m.uint[:0],
+		uint16:            m.uint16[:0],
+		uint32:            m.uint32[:0],
+		int64:             m.int64[:0],
+		uint64:            m.uint64[:0],
+		fileMode:          m.fileMode[:0],
+	}
+	return m
 }

@@ -3,20 +3,24 @@ package config
 import (
 	"fmt"
 	"path/filepath"
+	"unsafe"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
 // Load reads and decodes the config.json at path. It also returns the file's
-// bytes, for the state directory. An error about the content is a *Problems with
-// the file's base name; one about the file wraps the errno.
+// bytes, for the state directory; they must not be changed, the strings of the spec
+// are in them. An error about the content is a *Problems with the file's base name;
+// one about the file wraps the errno.
 func Load(path string) (*specs.Spec, []byte, error) {
 	data, err := ReadFile(path, MaxSize)
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := Decode(filepath.Base(path), data)
+	// Not a copy: new memory is the dearest part of a cold start.
+	doc := unsafe.String(unsafe.SliceData(data), len(data))
+	s, err := decodeDocument(filepath.Base(path), doc)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -26,22 +30,36 @@ func Load(path string) (*specs.Spec, []byte, error) {
 // Decode decodes a config.json. file is its name in errors, which are *Problems
 // and tell everything that is wrong with it up to the first syntax error.
 func Decode(file string, data []byte) (*specs.Spec, error) {
-	return decode(file, data, decodeSpec)
+	return decodeDocument(file, string(data))
+}
+
+func decodeDocument(file, doc string) (*specs.Spec, error) {
+	d := newDecoder(doc)
+	return finish(d, file, &d.rooms.spec, decodeSpec)
 }
 
 // DecodeProcess decodes the process object that `exec --process` takes.
 func DecodeProcess(file string, data []byte) (*specs.Process, error) {
-	return decode(file, data, decodeProcess)
+	d := newDecoder(string(data))
+	return finish(d, file, &d.rooms.process, decodeProcess)
 }
 
 // DecodeResources decodes the resources object that `update --resources` takes.
 func DecodeResources(file string, data []byte) (*specs.LinuxResources, error) {
-	return decode(file, data, decodeLinuxResources)
+	d := newDecoder(string(data))
+	return finish(d, file, &d.rooms.linuxResources, decodeLinuxResources)
 }
 
-func decode[T any](file string, data []byte, object func(*Decoder, *T)) (*T, error) {
-	d := NewDecoder(data)
-	v := new(T)
+// newDecoder returns a decoder for the generated functions of this package.
+func newDecoder(doc string) *Decoder {
+	m := newMemory()
+	m.decoder.rooms = &m.rooms
+	m.decoder.begin(doc)
+	return &m.decoder
+}
+
+func finish[T any](d *Decoder, file string, room *[]T, object func(*Decoder, *T)) (*T, error) {
+	v := take(room)
 	if at := d.pos; d.Null() { // which is fine everywhere else
 		d.problem(at, "is null, not an object")
 	} else {

@@ -41,7 +41,7 @@ func locate(doc string, marks []mark) []Problem {
 			top = &open[len(open)-1]
 		}
 		if i < len(doc) && doc[i] == '"' && top != nil && !top.array && !top.keyed {
-			name := newDecoder(doc[i:end])
+			name := Decoder{doc: doc[i:end]}
 			top.key, top.keyed = name.text(""), true
 		}
 		for len(problems) < len(marks) {

@@ -190,8 +190,9 @@ func (d *Decoder) Text() string {
 // text reads the string that starts here. who begins the text of its problems.
 func (d *Decoder) text(who string) string {
 	doc, start := d.doc, d.pos+1
+	i := plain(doc, start)
 	ascii := true
-	for i := start; i < len(doc); i++ {
+	for ; i < len(doc); i++ {
 		switch c := doc[i]; {
 		case c == '"':
 			s := doc[start:i]
@@ -211,6 +212,35 @@ func (d *Decoder) text(who string) string {
 	}
 	d.unterminated()
 	return ""
+}
+
+const ones = 0x0101010101010101 // times a byte: eight of it
+
+// plain skips ASCII in steps of eight bytes. It stops, at the latest, at the first
+// byte that text has to look at: a quote, a backslash, a control character, and
+// whatever is not ASCII.
+func plain(doc string, i int) int {
+	for i+8 <= len(doc) {
+		// The subtraction x-ones sets the high bit of the lowest byte that is 0 in
+		// x, w-' '*ones that of the lowest one below the space; the borrow reaches
+		// only bytes above it.
+		w := load8(doc[i:])
+		quote := w ^ '"'*ones
+		back := w ^ '\\'*ones
+		found := ((quote-ones)&^quote | (back-ones)&^back | (w-' '*ones)&^w | w) & (0x80 * ones)
+		if found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+		i += 8
+	}
+	return i
+}
+
+// load8 is one load instruction.
+func load8(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 func (d *Decoder) unterminated() {

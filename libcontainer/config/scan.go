@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math/bits"
 	"strings"
 	"unicode/utf8"
 )
@@ -56,6 +57,7 @@ type Decoder struct {
 	more  int // problems beyond maxMarks
 
 	arena []string // Strings cuts its results from this
+	rooms *rooms   // of the generated code of this package; nil in others
 }
 
 // A mark is a problem before anyone asked where it is.
@@ -71,14 +73,15 @@ type Fields struct {
 	set   map[string]struct{} // names, once they are many
 }
 
-// NewDecoder returns a decoder for data. What it decodes shares memory with one
-// copy of data.
+// NewDecoder returns a decoder for a copy of data, which the decoded strings share.
 func NewDecoder(data []byte) *Decoder {
-	return newDecoder(string(data))
+	d := new(Decoder)
+	d.begin(string(data))
+	return d
 }
 
-func newDecoder(doc string) *Decoder {
-	d := &Decoder{doc: doc}
+func (d *Decoder) begin(doc string) {
+	d.doc = doc
 	switch {
 	case len(doc) > MaxSize:
 		d.fail(0, "is larger than %d bytes", MaxSize)
@@ -89,7 +92,6 @@ func newDecoder(doc string) *Decoder {
 	case d.peek() == 0 && d.pos == len(doc):
 		d.fail(len(doc), "the document is empty")
 	}
-	return d
 }
 
 // Finish checks that the document ends here, and returns all problems that file
@@ -253,13 +255,26 @@ func (d *Decoder) skip() {
 // there. A NUL in the document is 0 too, and has no more place in JSON than the
 // end has.
 func (d *Decoder) peek() byte {
+	if i := d.pos; i < len(d.doc) {
+		if c := d.doc[i]; c > ' ' {
+			return c
+		}
+	}
+	return d.space()
+}
+
+func (d *Decoder) space() byte {
 	doc, i := d.doc, d.pos
 	for i < len(doc) {
-		if c := doc[i]; c > ' ' || c != ' ' && c != '\n' && c != '\t' && c != '\r' {
+		switch c := doc[i]; {
+		case c == ' ' && i+8 <= len(doc): // an indented line starts with many
+			i += bits.TrailingZeros64(load8(doc[i:])^(' '*ones)) / 8
+		case c == ' ', c == '\n', c == '\t', c == '\r':
+			i++
+		default:
 			d.pos = i
 			return c
 		}
-		i++
 	}
 	d.pos = i
 	return 0
