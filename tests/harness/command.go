@@ -76,7 +76,7 @@ func (c Command) Start(t testing.TB) *Running {
 func (r *Running) Wait() Result {
 	r.t.Helper()
 	r.cmd.Wait() // its error is the exit status
-	delete(services, r.Pid)
+	serviceEnded(r.Pid)
 	result := Result{
 		Command: strings.Join(r.cmd.Args, " "), Code: r.cmd.ProcessState.ExitCode(),
 		Stdout: readFile(r.stdout.Name()), Stderr: readFile(r.stderr.Name()),

@@ -1,11 +1,9 @@
 package harness
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -73,79 +71,6 @@ func linesWith(path, what string, texts ...string) []string {
 		}
 	}
 	return found
-}
-
-// orphans lists the processes that came to this subreaper, and their children.
-func orphans() []string {
-	var found []string
-	for _, pid := range children(os.Getpid()) {
-		if !isOurs(pid) {
-			found = append(found, describe(pid))
-		}
-	}
-	return found
-}
-
-// children lists the direct children of a process, in all its threads.
-func children(pid int) []int {
-	var pids []int
-	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	for _, path := range threads {
-		for field := range strings.FieldsSeq(readFile(path)) {
-			if child, err := strconv.Atoi(field); err == nil {
-				pids = append(pids, child)
-			}
-		}
-	}
-	return pids
-}
-
-func isChild(pid int) bool {
-	for _, child := range children(os.Getpid()) {
-		if child == pid {
-			return true
-		}
-	}
-	return false
-}
-
-func describe(pid int) string {
-	comm := strings.TrimSpace(readFile(fmt.Sprintf("/proc/%d/comm", pid)))
-	args := strings.ReplaceAll(readFile(fmt.Sprintf("/proc/%d/cmdline", pid)), "\x00", " ")
-	return fmt.Sprintf("process %d (%s) %s", pid, comm, args)
-}
-
-// services are the pids of programs that the harness started itself and that run
-// for more than one test.
-var services = map[int]bool{}
-
-func isOurs(pid int) bool { return services[pid] }
-
-// Service marks a process as the harness's own, not left by a container.
-func Service(pid int) { services[pid] = true }
-
-// reapOrphans takes the exit status of dead orphans, which stay zombies else.
-func reapOrphans() {
-	for _, pid := range children(os.Getpid()) {
-		if !isOurs(pid) {
-			unix.Wait4(pid, nil, unix.WNOHANG, nil)
-		}
-	}
-}
-
-// killDescendants ends all children of this process, until none is left; the
-// children of those come to us meanwhile.
-func killDescendants() {
-	for range 1000 {
-		pids := children(os.Getpid())
-		if len(pids) == 0 {
-			return
-		}
-		for _, pid := range pids {
-			unix.Kill(pid, unix.SIGKILL)
-			unix.Wait4(pid, nil, 0, nil)
-		}
-	}
 }
 
 // removeCgroups removes the cgroups of this process's containers, inner ones first.
