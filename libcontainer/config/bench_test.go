@@ -38,14 +38,24 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
-// BenchmarkRefuse is the worst that a hostile document can ask for: wrong to its
-// end, and as large as allowed.
-func BenchmarkRefuse(b *testing.B) {
-	data := []byte(`{"process":{"args":[` + strings.Repeat("1,", MaxSize/2-20) + `1]}}`)
-	b.SetBytes(int64(len(data)))
-	for b.Loop() {
-		if _, err := Decode("", data); err == nil {
-			b.Fatal("accepted")
-		}
+// BenchmarkHostile has the worst that 16 MiB can ask for.
+func BenchmarkHostile(b *testing.B) {
+	var names strings.Builder
+	for names.Len() < MaxSize-100 {
+		fmt.Fprintf(&names, `"%x":0,`, names.Len())
+	}
+	for name, in := range map[string]string{
+		"problems": `{"process":{"args":[` + strings.Repeat("1,", MaxSize/2-20) + `1]}}`,
+		"elements": `{"mounts":[` + strings.Repeat("{},", MaxSize/3-20) + `{}]}`,
+		"names":    `{` + names.String() + `"x":0}`,
+		"text":     `{"hostname":"` + strings.Repeat(`\u00e9`, MaxSize/6-20) + `"}`,
+		"lines":    strings.Repeat("\n", MaxSize-2) + "{",
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_, _ = Decode("", []byte(in))
+			}
+		})
 	}
 }

@@ -27,8 +27,18 @@ func locate(doc string, marks []mark) []Problem {
 		line     = 1
 		newline  = 0 // offset of the line's first byte
 	)
-	for i := 0; len(problems) < len(marks); {
-		if i < len(doc) && strings.IndexByte(" \t\r\n", doc[i]) >= 0 {
+	tell := func(end int) {
+		for _, m := range marks[len(problems):] {
+			if m.at >= end {
+				break
+			}
+			place := fmt.Sprintf(" (line %d:%d, offset %d)", line, m.at-newline+1, m.at)
+			problems = append(problems, Problem{pathOf(open), m.text + place})
+		}
+	}
+	for i := 0; i < len(doc) && len(problems) < len(marks); {
+		if strings.IndexByte(" \t\r\n", doc[i]) >= 0 {
+			tell(i + 1)
 			if doc[i] == '\n' {
 				line, newline = line+1, i+1
 			}
@@ -40,21 +50,11 @@ func locate(doc string, marks []mark) []Problem {
 		if len(open) > 0 {
 			top = &open[len(open)-1]
 		}
-		if i < len(doc) && doc[i] == '"' && top != nil && !top.array && !top.keyed {
+		if doc[i] == '"' && top != nil && !top.array && !top.keyed {
 			name := Decoder{doc: doc[i:end]}
 			top.key, top.keyed = name.text(""), true
 		}
-		for len(problems) < len(marks) {
-			m := marks[len(problems)]
-			if m.at >= end && i < len(doc) {
-				break
-			}
-			where := fmt.Sprintf(" (line %d:%d, offset %d)", line, m.at-newline+1, m.at)
-			problems = append(problems, Problem{pathOf(open), m.text + where})
-		}
-		if i >= len(doc) {
-			break
-		}
+		tell(end)
 		switch c := doc[i]; {
 		case c == '{' || c == '[':
 			open = append(open, level{array: c == '['})
@@ -66,15 +66,13 @@ func locate(doc string, marks []mark) []Problem {
 		}
 		i = end
 	}
+	tell(len(doc) + 1)
 	return problems
 }
 
 // tokenEnd returns the offset behind the token at i.
 func tokenEnd(doc string, i int) int {
-	switch {
-	case i >= len(doc):
-		return i
-	case doc[i] != '"':
+	if doc[i] != '"' {
 		for j := i; j < len(doc); j++ {
 			if strings.IndexByte("{}[]:,\" \t\r\n", doc[j]) >= 0 {
 				return max(j, i+1)
