@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 )
@@ -32,8 +33,8 @@ func FaultyRuntime(t testing.TB) string {
 	if path := os.Getenv("RUNTIME_FAULTS"); path != "" {
 		return path
 	}
-	if os.Getenv("RUNTIME") != "" && os.Getenv("RUNTIME_IS_RT") == "" {
-		t.Skip("the program under test has no fault points")
+	if os.Getenv("RUNTIME") != "" {
+		t.Skip("RUNTIME is another program, without fault points")
 	}
 	return built(t, buildFaulty)
 }
@@ -47,22 +48,18 @@ type build struct {
 	err        error
 }
 
-// Tags are the build tags of rt. The Makefile has the same.
-const Tags = "netgo osusergo urfave_cli_no_docs"
-
 var (
-	buildRT     = &build{name: "rt", tags: Tags}
-	buildFaulty = &build{name: "rt-faults", tags: Tags + " faults"}
+	buildRT     = &build{name: "rt"}
+	buildFaulty = &build{name: "rt-faults", tags: "faults"}
 )
 
 func built(t testing.TB, b *build) string {
 	t.Helper()
 	b.once.Do(func() {
 		b.path = filepath.Join(base, b.name)
-		cmd := exec.Command("go", "build", "-tags", b.tags,
-			"-ldflags", "-s -w -extldflags=-static", "-o", b.path, "github.com/c9b5e2ae/rt")
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
-		b.output, b.err = cmd.CombinedOutput()
+		_, file, _, _ := runtime.Caller(0)
+		script := filepath.Join(filepath.Dir(file), "../build")
+		b.output, b.err = exec.Command(script, b.tags, b.path).CombinedOutput()
 	})
 	if b.err != nil {
 		t.Fatalf("build of %s: %v\n%s", b.name, b.err, b.output)

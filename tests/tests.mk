@@ -1,0 +1,42 @@
+# The test targets of the Makefile.
+#
+#   make test                  every test that this machine can run
+#   make test RUNTIME=runc     the same against another program
+#   make test RUN=Hook PACKAGES=./tests/lifecycle
+#   make lab                   the tests that this machine can't run, in virtual machines
+#   make total                 what ran where, after the two
+
+RESULTS := .cache/tests
+TEST_TAGS := netgo osusergo urfave_cli_no_docs
+RUN ?= .
+PACKAGES ?= ./...
+RUNTIME ?=
+
+.PHONY: test lab total test-deps test-programs
+
+test-deps:
+	@tests/install-deps test
+
+# rt as it is shipped, and with fault points, built once for all packages.
+test-programs: test-deps
+	@mkdir -p $(RESULTS)
+	@go build -o $(RESULTS)/ ./tests/summary ./tests/residue
+	@[ -n '$(RUNTIME)' ] || tests/build '' $(RESULTS)/rt
+	@[ -n '$(RUNTIME)' ] || tests/build faults $(RESULTS)/rt-faults
+
+# Two packages at a time; a package of whole-program tests runs them in sequence.
+test: test-programs
+	@$(RESULTS)/residue save $(RESULTS)/before.json
+	@status=0; \
+	[ -n '$(RUNTIME)' ] && export RUNTIME='$(RUNTIME)' || \
+		export RUNTIME=$(CURDIR)/$(RESULTS)/rt RUNTIME_FAULTS=$(CURDIR)/$(RESULTS)/rt-faults; \
+	go test -json -count=1 -timeout=9m -tags '$(TEST_TAGS)' -run '$(RUN)' $(PACKAGES) </dev/null | \
+		$(RESULTS)/summary -machine host -save $(RESULTS)/host.json || status=1; \
+	$(RESULTS)/residue check $(RESULTS)/before.json || status=1; \
+	exit $$status
+
+lab: test-programs
+	@tests/lab/run $(RESULTS)
+
+total:
+	@go run ./tests/summary -total $(RESULTS)/host.json $(wildcard $(RESULTS)/lab-*.json)
