@@ -42,15 +42,14 @@ func ReadFacts(rootless string) (*Facts, error) {
 	}
 	// PR_CAPBSET_READ answers EINVAL above the last capability (capabilities(7)),
 	// which tells the number without opening /proc/sys/kernel/cap_last_cap.
-	for c := 0; c < 64; c++ {
-		set, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(c), 0, 0, 0)
-		if err != nil {
+	// It cannot block, so the scheduler need not know of each call.
+	for c := range 64 {
+		set, _, errno := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_CAPBSET_READ, uintptr(c), 0)
+		if errno != 0 {
 			break
 		}
 		f.LastCap = c
-		if set == 1 {
-			f.Bounding |= 1 << c
-		}
+		f.Bounding |= uint64(set) << c
 	}
 	return f, nil
 }
@@ -67,9 +66,16 @@ func cgroupMode() CgroupMode {
 }
 
 // inUserNamespace tells whether ids here are not the kernel's own: the initial
-// user namespace maps all of them to themselves (user_namespaces(7)).
+// user namespace maps all of them to themselves (user_namespaces(7)). Its inode
+// number is a constant of the kernel (PROC_USER_INIT_INO, since 3.8) and can be had
+// with one call; kernels that are not Linux's own have other numbers.
 func inUserNamespace() bool {
-	data, err := os.ReadFile("/proc/self/uid_map")
+	const initial = 0xeffffffd
+	var st unix.Stat_t
+	if unix.Stat("/proc/self/ns/user", &st) == nil && st.Ino == initial {
+		return false
+	}
+	data, err := ReadFile("/proc/self/uid_map", 64<<10)
 	if err != nil {
 		return false
 	}
