@@ -1,0 +1,105 @@
+package cgroups
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// freezeWait is how long all tasks may take to stop. A task in an uninterruptible
+// wait can't be stopped before its wait ends.
+const freezeWait = 2 * time.Second
+
+// Freeze stops all processes of the container, and returns when they stand.
+func (c *Cgroup) Freeze() error {
+	dir, name, err := c.freezer()
+	if err != nil {
+		return err
+	}
+	if err := freeze(dir, name == ""); err != nil {
+		setFrozen(dir, name == "", false)
+		return fmt.Errorf("freeze %s: %w", c.state.Paths[name], err)
+	}
+	return nil
+}
+
+// Thaw lets them go on.
+func (c *Cgroup) Thaw() error {
+	dir, name, err := c.freezer()
+	if err != nil {
+		return err
+	}
+	if err := setFrozen(dir, name == "", false); err != nil {
+		return opError("thaw", c.state.Paths[name], err)
+	}
+	return nil
+}
+
+// Frozen tells whether the container stands, also through a cgroup above it.
+// A container without a cgroup never does.
+func (c *Cgroup) Frozen() (bool, error) {
+	dir, name, err := c.freezer()
+	if gone(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	frozen, err := isFrozen(dir, name == "")
+	if gone(err) {
+		return false, nil
+	}
+	return frozen, err
+}
+
+func (c *Cgroup) freezer() (dir int, name string, err error) {
+	if name = c.with("freezer"); name == "" {
+		if _, ok := c.state.Paths[""]; !ok {
+			return -1, "", fmt.Errorf("the container has no freezer cgroup: %w", unix.ENOENT)
+		}
+	}
+	dir, err = c.dirOf(name)
+	return dir, name, err
+}
+
+func freeze(dir int, v2 bool) error {
+	if err := setFrozen(dir, v2, true); err != nil {
+		return reword(err)
+	}
+	deadline := time.Now().Add(freezeWait)
+	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 10*time.Millisecond) {
+		if frozen, err := isFrozen(dir, v2); err != nil || frozen {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("a process did not stop within %v", freezeWait)
+		}
+		time.Sleep(pause)
+		if !v2 { // a v1 freezer that is FREEZING goes on when it is told again
+			if err := setFrozen(dir, v2, true); err != nil {
+				return reword(err)
+			}
+		}
+	}
+}
+
+func setFrozen(dir int, v2, frozen bool) error {
+	switch {
+	case v2:
+		return writeFile(dir, "cgroup.freeze", flag(frozen))
+	case frozen:
+		return writeFile(dir, "freezer.state", "FROZEN")
+	}
+	return writeFile(dir, "freezer.state", "THAWED")
+}
+
+func isFrozen(dir int, v2 bool) (bool, error) {
+	if v2 {
+		events, err := readFile(dir, "cgroup.events")
+		return field(events, "frozen") == "1", err
+	}
+	state, err := readFile(dir, "freezer.state")
+	return strings.TrimSpace(state) == "FROZEN", err
+}

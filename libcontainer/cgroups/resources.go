@@ -1,0 +1,447 @@
+package cgroups
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Here is the translation of linux.resources to control files: config-linux.md,
+// "Control groups"; the kernel's admin-guide/cgroup-v1/*.rst and cgroup-v2.rst.
+// A v1 value that cgroup v2 has nothing for is a problem and not dropped
+// (config-linux.md, "Unified": "If the conversion is not possible the runtime
+// MUST generate an error").
+
+func (b *settings) memory(m *specs.LinuxMemory) {
+	limit, swap, reservation := value(m.Limit), value(m.Swap), value(m.Reservation)
+	for _, f := range []struct {
+		name  string
+		value int64
+	}{{"limit", limit}, {"swap", swap}, {"reservation", reservation}} {
+		if f.value < -1 {
+			b.addf("memory."+f.name, "%d is neither a size nor -1", f.value)
+			return
+		}
+	}
+	switch {
+	case swap > 0 && limit == -1, swap > 0 && limit == 0 && !b.update:
+		b.addf("memory.swap", "is memory and swap together, so it needs a memory.limit")
+		return
+	case swap > 0 && limit > swap:
+		b.addf("memory.swap", "%d is memory and swap together, so it can't be less than the memory.limit %d", swap, limit)
+		return
+	case limit == -1 && swap == 0:
+		swap = -1 // a finite sum would refuse an infinite part
+	}
+	if value(m.Kernel) > 0 {
+		b.ps.Warnf(b.prefix+"memory.kernel", "ignored: Linux has no limit of kernel memory since 5.16")
+	}
+	if value(m.KernelTCP) > 0 {
+		b.ps.Warnf(b.prefix+"memory.kernelTCP", "ignored: Linux has no limit of kernel memory since 5.16")
+	}
+	swappy := m.Swappiness != nil && *m.Swappiness != math.MaxUint64 // -1, says an old Docker
+	if swappy && *m.Swappiness > 100 {
+		b.addf("memory.swappiness", "%d is not in 0..100", *m.Swappiness)
+		return
+	}
+	noKiller := m.DisableOOMKiller != nil && *m.DisableOOMKiller
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{
+		{"limit", limit != 0}, {"swap", swap != 0}, {"reservation", reservation != 0},
+		{"swappiness", swappy}, {"disableOOMKiller", noKiller}, {"useHierarchy", m.UseHierarchy != nil},
+	} {
+		if f.set && b.where("memory", "memory."+f.name) == nil {
+			return
+		}
+	}
+	x := b.h.find("memory")
+	if x == nil {
+		return
+	}
+	if x.name == "" {
+		b.memory2(m, x, limit, swap, reservation, swappy, noKiller)
+		return
+	}
+	if limit != 0 {
+		b.add(x, "memory.limit", "memory.limit_in_bytes", number(limit))
+	}
+	if swap != 0 {
+		b.add(x, "memory.swap", "memory.memsw.limit_in_bytes", number(swap)).optional = swap == -1
+	}
+	if reservation != 0 {
+		b.add(x, "memory.reservation", "memory.soft_limit_in_bytes", number(reservation))
+	}
+	if swappy {
+		b.add(x, "memory.swappiness", "memory.swappiness", number(*m.Swappiness))
+	}
+	if noKiller {
+		b.add(x, "memory.disableOOMKiller", "memory.oom_control", "1")
+	}
+	if m.UseHierarchy != nil {
+		b.add(x, "memory.useHierarchy", "memory.use_hierarchy", flag(*m.UseHierarchy))
+	}
+}
+
+func (b *settings) memory2(m *specs.LinuxMemory, x *hierarchy, limit, swap, reservation int64, swappy, noKiller bool) {
+	if swappy {
+		b.addf("memory.swappiness", "cgroup v2 has none")
+	}
+	if noKiller {
+		b.addf("memory.disableOOMKiller", "cgroup v2 can't")
+	}
+	if m.UseHierarchy != nil && !*m.UseHierarchy {
+		b.addf("memory.useHierarchy", "cgroup v2 is always hierarchical")
+	}
+	if limit != 0 {
+		s := b.add(x, "memory.limit", "memory.max", amount(limit))
+		s.checked = m.CheckBeforeUpdate != nil && *m.CheckBeforeUpdate
+	}
+	// swap is the sum of both, memory.swap.max is swap alone.
+	switch {
+	case swap == -1:
+		b.add(x, "memory.swap", "memory.swap.max", "max").optional = true
+	case swap > 0 && limit > 0:
+		// No file means no swap, which is what 0 wants.
+		b.add(x, "memory.swap", "memory.swap.max", number(swap-limit)).optional = swap == limit
+	case swap > 0:
+		b.add(x, "memory.swap", "memory.swap.max", number(swap)).lessMax = true
+	}
+	if reservation != 0 {
+		b.add(x, "memory.reservation", "memory.low", amount(reservation))
+	}
+}
+
+func (b *settings) cpu(c *specs.LinuxCPU) {
+	shares, quota, period := value(c.Shares), value(c.Quota), value(c.Period)
+	runtime, rtPeriod := value(c.RealtimeRuntime), value(c.RealtimePeriod)
+	if quota > 0 && c.Burst != nil && *c.Burst > uint64(quota) {
+		b.addf("cpu.burst", "%d is above the quota %d", *c.Burst, quota)
+		return
+	}
+	if c.Idle != nil && *c.Idle != 0 && *c.Idle != 1 {
+		b.addf("cpu.idle", "%d is neither 0 nor 1", *c.Idle)
+		return
+	}
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{
+		{"shares", shares != 0}, {"quota", quota != 0}, {"period", period != 0}, {"burst", c.Burst != nil},
+		{"idle", c.Idle != nil}, {"realtimeRuntime", runtime != 0}, {"realtimePeriod", rtPeriod != 0},
+	} {
+		if f.set && b.where("cpu", "cpu."+f.name) == nil {
+			return
+		}
+	}
+	x := b.h.find("cpu")
+	if x == nil {
+		return
+	}
+	if x.name == "" {
+		b.cpu2(c, x, shares, quota, period)
+		return
+	}
+	// The kernel takes other values silently for the nearest of these.
+	if shares != 0 && (shares < minShares || shares > maxShares) {
+		b.addf("cpu.shares", "%d is not in %d..%d", shares, minShares, maxShares)
+		return
+	}
+	// A real-time process may enter only a cgroup with real-time left to use.
+	if rtPeriod != 0 {
+		b.add(x, "cpu.realtimePeriod", "cpu.rt_period_us", number(rtPeriod)).early = true
+	}
+	if runtime != 0 {
+		b.add(x, "cpu.realtimeRuntime", "cpu.rt_runtime_us", number(runtime)).early = true
+	}
+	if shares != 0 {
+		b.add(x, "cpu.shares", "cpu.shares", number(shares))
+	}
+	if period != 0 {
+		b.add(x, "cpu.period", "cpu.cfs_period_us", number(period))
+	}
+	if quota != 0 {
+		b.add(x, "cpu.quota", "cpu.cfs_quota_us", number(max(quota, -1)))
+	}
+	if c.Burst != nil {
+		b.add(x, "cpu.burst", "cpu.cfs_burst_us", number(*c.Burst)).optional = *c.Burst == 0
+	}
+	if c.Idle != nil {
+		b.add(x, "cpu.idle", "cpu.idle", number(*c.Idle)).optional = *c.Idle == 0
+	}
+}
+
+func (b *settings) cpu2(c *specs.LinuxCPU, x *hierarchy, shares uint64, quota int64, period uint64) {
+	if value(c.RealtimeRuntime) != 0 {
+		b.addf("cpu.realtimeRuntime", "cgroup v2 has none")
+	}
+	if value(c.RealtimePeriod) != 0 {
+		b.addf("cpu.realtimePeriod", "cgroup v2 has none")
+	}
+	if shares != 0 {
+		b.add(x, "cpu.shares", "cpu.weight", number(weightOfShares(shares)))
+	}
+	switch {
+	case quota != 0 && period != 0:
+		b.add(x, "cpu.quota", "cpu.max", amount(quota)+" "+number(period))
+	case quota != 0:
+		b.add(x, "cpu.quota", "cpu.max", amount(quota)) // leaves the period as it is
+	case period != 0:
+		b.add(x, "cpu.period", "cpu.max", number(period)).keepQuota = true
+	}
+	if c.Burst != nil {
+		b.add(x, "cpu.burst", "cpu.max.burst", number(*c.Burst)).optional = *c.Burst == 0
+	}
+	if c.Idle != nil {
+		b.add(x, "cpu.idle", "cpu.idle", number(*c.Idle)).optional = *c.Idle == 0
+	}
+}
+
+const minShares, maxShares = 2, 262144
+
+// weightOfShares maps cpu.shares [2, 262144] to cpu.weight [1, 10000] such that
+// the defaults, 1024 and 100, meet: a parabola through the three points in
+// logarithmic scale. All runtimes use this formula since 2025; the linear one
+// before it made 1024 a mere 39.
+func weightOfShares(shares uint64) uint64 {
+	switch {
+	case shares <= minShares:
+		return 1
+	case shares >= maxShares:
+		return 10000
+	}
+	l := math.Log2(float64(shares))
+	return uint64(math.Ceil(math.Pow(10, (l*l+125*l)/612-7.0/34)))
+}
+
+func (b *settings) cpuset(c *specs.LinuxCPU) {
+	for _, f := range []struct{ name, value string }{{"cpus", c.Cpus}, {"mems", c.Mems}} {
+		if f.value == "" {
+			continue
+		}
+		if strings.ContainsAny(f.value, "\n\x00") {
+			b.addf("cpu."+f.name, "%q is not a list of numbers", f.value)
+			continue
+		}
+		if x := b.where("cpuset", "cpu."+f.name); x != nil {
+			s := b.add(x, "cpu."+f.name, "cpuset."+f.name, f.value)
+			s.early = !b.update && x.name != "" // v1: no process may enter without both
+		}
+	}
+}
+
+func (b *settings) blockIO(io *specs.LinuxBlockIO) {
+	weight, leaf := value(io.Weight), value(io.LeafWeight)
+	throttles := []struct {
+		field   string
+		v1, v2  string
+		devices []specs.LinuxThrottleDevice
+	}{
+		{"throttleReadBpsDevice", "read_bps_device", "rbps", io.ThrottleReadBpsDevice},
+		{"throttleWriteBpsDevice", "write_bps_device", "wbps", io.ThrottleWriteBpsDevice},
+		{"throttleReadIOPSDevice", "read_iops_device", "riops", io.ThrottleReadIOPSDevice},
+		{"throttleWriteIOPSDevice", "write_iops_device", "wiops", io.ThrottleWriteIOPSDevice},
+	}
+	any := weight != 0 || leaf != 0 || len(io.WeightDevice) > 0
+	for _, t := range throttles {
+		any = any || len(t.devices) > 0
+	}
+	if !any {
+		return
+	}
+	x, v2 := b.h.find("blkio"), false
+	if x == nil {
+		if x, v2 = b.h.find("io"), true; x == nil {
+			b.addf("blockIO", "this host has no blkio or io controller")
+			return
+		}
+	}
+	if weight != 0 {
+		if v2 {
+			s := b.add(x, "blockIO.weight", "io.bfq.weight", number(weight))
+			s.other, s.otherValue = "io.weight", "default "+number(ioWeight(weight))
+		} else {
+			s := b.add(x, "blockIO.weight", "blkio.bfq.weight", number(weight))
+			s.other, s.otherValue = "blkio.weight", s.value
+		}
+	}
+	if leaf != 0 {
+		if v2 {
+			b.addf("blockIO.leafWeight", "cgroup v2 has none")
+		} else {
+			b.add(x, "blockIO.leafWeight", "blkio.leaf_weight", number(leaf))
+		}
+	}
+	for i, d := range io.WeightDevice {
+		field := "blockIO.weightDevice[" + strconv.Itoa(i) + "]"
+		if d.Weight == nil && d.LeafWeight == nil {
+			b.addf(field, "has neither weight nor leafWeight")
+		}
+		device := fmt.Sprintf("%d:%d ", d.Major, d.Minor)
+		if w := value(d.Weight); w != 0 {
+			if v2 {
+				s := b.add(x, field, "io.bfq.weight", device+number(w))
+				s.other, s.otherValue = "io.weight", device+number(ioWeight(w))
+			} else {
+				s := b.add(x, field, "blkio.bfq.weight_device", device+number(w))
+				s.other, s.otherValue = "blkio.weight_device", s.value
+			}
+		}
+		if w := value(d.LeafWeight); w != 0 {
+			if v2 {
+				b.addf(field+".leafWeight", "cgroup v2 has none")
+			} else {
+				b.add(x, field, "blkio.leaf_weight_device", device+number(w))
+			}
+		}
+	}
+	for _, t := range throttles {
+		for i, d := range t.devices {
+			field := "blockIO." + t.field + "[" + strconv.Itoa(i) + "]"
+			switch {
+			case !v2: // 0 lifts the limit
+				b.add(x, field, "blkio.throttle."+t.v1, fmt.Sprintf("%d:%d %d", d.Major, d.Minor, d.Rate))
+			case d.Rate == 0:
+				b.add(x, field, "io.max", fmt.Sprintf("%d:%d %s=max", d.Major, d.Minor, t.v2))
+			default:
+				b.add(x, field, "io.max", fmt.Sprintf("%d:%d %s=%d", d.Major, d.Minor, t.v2, d.Rate))
+			}
+		}
+	}
+}
+
+// ioWeight maps the v1 weight [10, 1000] to io.weight [1, 10000] linearly; with
+// the bfq scheduler v2 has the v1 scale.
+func ioWeight(w uint16) uint64 {
+	if w <= 10 {
+		return 1
+	}
+	return min(10000, 1+(uint64(w)-10)*9999/990)
+}
+
+func (b *settings) hugepages(limits []specs.LinuxHugepageLimit) {
+	for i, l := range limits {
+		field := "hugepageLimits[" + strconv.Itoa(i) + "]"
+		if !pageSize(l.Pagesize) {
+			b.addf(field+".pageSize", `%q is not a size like "2MB"`, l.Pagesize)
+			continue
+		}
+		x := b.where("hugetlb", field)
+		if x == nil {
+			continue
+		}
+		last := ".limit_in_bytes"
+		if x.name == "" {
+			last = ".max"
+		}
+		// Reservations since 5.7. Their limit alone would not count pages that
+		// are used without one.
+		b.add(x, field+".limit", "hugetlb."+l.Pagesize+".rsvd"+last, number(l.Limit)).optional = true
+		b.add(x, field+".limit", "hugetlb."+l.Pagesize+last, number(l.Limit))
+	}
+}
+
+func pageSize(s string) bool {
+	n := len(s)
+	return n > 2 && s[n-1] == 'B' && strings.IndexByte("KMG", s[n-2]) >= 0 &&
+		s[0] != '0' && strings.Trim(s[:n-2], "0123456789") == ""
+}
+
+func (b *settings) network(n *specs.LinuxNetwork) {
+	if value(n.ClassID) != 0 {
+		if x := b.where("net_cls", "network.classID"); x != nil {
+			b.add(x, "network.classID", "net_cls.classid", number(*n.ClassID))
+		}
+	}
+	for i, p := range n.Priorities {
+		field := "network.priorities[" + strconv.Itoa(i) + "]"
+		if p.Name == "" || strings.ContainsAny(p.Name, " \t\n\x00/") {
+			b.addf(field+".name", "%q is not the name of an interface", p.Name)
+		} else if x := b.where("net_prio", field); x != nil {
+			b.add(x, field, "net_prio.ifpriomap", p.Name+" "+number(p.Priority))
+		}
+	}
+}
+
+func (b *settings) rdma(devices map[string]specs.LinuxRdma) {
+	for _, name := range sortedKeys(devices) {
+		d := devices[name]
+		field := "rdma[" + strconv.Quote(name) + "]"
+		line := name
+		if d.HcaHandles != nil {
+			line += " hca_handle=" + number(*d.HcaHandles)
+		}
+		if d.HcaObjects != nil {
+			line += " hca_object=" + number(*d.HcaObjects)
+		}
+		switch {
+		case name == "" || strings.ContainsAny(name, " \t\n\x00"):
+			b.addf(field, "is not the name of a device")
+		case line == name:
+			b.addf(field, "has neither hcaHandles nor hcaObjects")
+		default:
+			if x := b.where("rdma", field); x != nil {
+				b.add(x, field, "rdma.max", line)
+			}
+		}
+	}
+}
+
+// notASetting are files of every cgroup that move, stop or reshape instead of
+// limiting; a pid in cgroup.procs would be one of the host's.
+var notASetting = []string{"cgroup.procs", "cgroup.threads", "cgroup.kill", "cgroup.freeze", "cgroup.subtree_control", "cgroup.type"}
+
+func (b *settings) unified(files map[string]string) {
+	for _, name := range sortedKeys(files) {
+		field := "unified[" + strconv.Quote(name) + "]"
+		controller, rest, ok := strings.Cut(name, ".")
+		switch {
+		case !ok || controller == "" || rest == "" || strings.ContainsAny(name, "/\x00") || strings.Contains(name, ".."):
+			b.addf(field, "is not the name of a control file")
+		case slices.Contains(notASetting, name):
+			b.addf(field, "is not a limit")
+		case b.h.v2 == nil:
+			b.addf(field, "this host has no cgroup v2 hierarchy")
+		case controller != "cgroup" && !strings.Contains(b.h.v2Controllers(), " "+controller+" "):
+			b.addf(field, "the cgroup v2 hierarchy of this host has no %s controller", controller)
+		default:
+			b.add(b.h.v2, field, name, files[name])
+		}
+	}
+}
+
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+// amount is a v2 limit: a number, or "max" for anything negative.
+func amount(n int64) string {
+	if n < 0 {
+		return "max"
+	}
+	return number(n)
+}
+
+func flag(on bool) string {
+	if on {
+		return "1"
+	}
+	return "0"
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
