@@ -8,7 +8,8 @@
 //	want, err := gen.Source(gen.Options{Package: "libcontainer", Roots: []any{stateFile{}}})
 //	// compare with state_gen.go, or write it if the test was told to
 //
-// and decodes with
+// (TestOtherPackage is one; the first time, an empty decodeStateFile lets it
+// compile) and decodes with
 //
 //	d := config.NewDecoder(data)
 //	var s stateFile
@@ -128,7 +129,19 @@ func packageName(p string) string {
 
 // name is how the generated code writes a type.
 func (g *generator) name(t reflect.Type) (string, error) {
-	if t.Name() == "" {
+	switch {
+	case t.Name() != "":
+	case t.Kind() == reflect.Slice:
+		element, err := g.name(t.Elem())
+		return "[]" + element, err
+	case t.Kind() == reflect.Map:
+		key, err := g.name(t.Key())
+		if err != nil {
+			return "", err
+		}
+		element, err := g.name(t.Elem())
+		return "map[" + key + "]" + element, err
+	default:
 		return "", fmt.Errorf("gen: %s has no name", t)
 	}
 	if t.PkgPath() == "" {
