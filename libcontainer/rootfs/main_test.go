@@ -1,0 +1,212 @@
+package rootfs
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/c9b5e2ae/rt/libcontainer/config"
+)
+
+// inside runs the calling test again in new namespaces and reports whether this
+// is that second run. Whatever it mounts goes with it.
+func inside(t testing.TB, flags uintptr, maps ...syscall.SysProcIDMap) bool {
+	t.Helper()
+	if os.Getenv("ROOTFS_TEST_CHILD") == t.Name() {
+		runtime.LockOSThread()
+		// As on most hosts: everything is shared, in peer groups of this namespace.
+		how := uintptr(unix.MS_SHARED)
+		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Mount("", "/", "", unix.MS_REC|how, ""); err != nil {
+			t.Fatal(err)
+		}
+		return true
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.count=1", "-test.v")
+	cmd.Env = append(os.Environ(), "ROOTFS_TEST_CHILD="+t.Name())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | flags, Pdeathsig: syscall.SIGKILL}
+	if flags&unix.CLONE_NEWUSER != 0 {
+		cmd.SysProcAttr.UidMappings, cmd.SysProcAttr.GidMappings = maps, maps
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	} else if bytes.Contains(out, []byte("--- SKIP")) {
+		t.Skipf("%s", out)
+	} else if testing.Verbose() {
+		t.Logf("%s", out)
+	}
+	return false
+}
+
+// each is a t.Run that does not start a goroutine of its own: mounts, umask and
+// root belong to the thread's process, but deadlines and fatal errors to t.
+type bundle struct {
+	t    testing.TB
+	dir  string
+	spec *specs.Spec
+}
+
+// newBundle makes a bundle with an empty root filesystem on a tmpfs.
+func newBundle(t testing.TB) *bundle {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("bundle", dir, "tmpfs", 0, "mode=755"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	b := &bundle{t: t, dir: dir, spec: &specs.Spec{
+		Root:  &specs.Root{Path: "rootfs"},
+		Linux: &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.MountNamespace}}},
+	}}
+	b.mkdir("rootfs")
+	return b
+}
+
+func (b *bundle) path(name string) string { return filepath.Join(b.dir, name) }
+
+func (b *bundle) mkdir(names ...string) {
+	b.t.Helper()
+	for _, name := range names {
+		if err := os.MkdirAll(b.path(name), 0o755); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+}
+
+func (b *bundle) write(name, text string) {
+	b.t.Helper()
+	b.mkdir(filepath.Dir(name))
+	if err := os.WriteFile(b.path(name), []byte(text), 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *bundle) link(target, name string) {
+	b.t.Helper()
+	if err := os.Symlink(target, b.path(name)); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *bundle) mount(dest, typ, source string, options ...string) {
+	b.spec.Mounts = append(b.spec.Mounts, specs.Mount{Destination: dest, Type: typ, Source: source, Options: options})
+}
+
+func (b *bundle) plan() *Plan {
+	b.t.Helper()
+	var ps config.Problems
+	facts, err := config.ReadFacts("auto")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	p := PlanRootfs(b.spec, b.dir, facts, &ps)
+	if ps.Err() != nil {
+		b.t.Fatal(ps.Err())
+	}
+	return p
+}
+
+// steps does the named steps: "mount" is Private and Mount, "all" is everything.
+func (b *bundle) steps(last string) (*Plan, error) {
+	b.t.Helper()
+	p := b.plan()
+	if err := p.Open(nil); err != nil {
+		return p, err
+	}
+	defer p.Close()
+	for _, s := range []struct {
+		name string
+		run  func() error
+	}{
+		{"private", p.Private},
+		{"mount", p.Mount},
+		{"devices", p.Devices},
+		{"pivot", func() error { return p.Pivot(false) }},
+		{"protect", p.Protect},
+		{"propagation", p.Propagation},
+	} {
+		if err := s.run(); err != nil {
+			return p, err
+		}
+		if s.name == last {
+			break
+		}
+	}
+	return p, nil
+}
+
+// must is steps without an error.
+func (b *bundle) must(last string) *Plan {
+	b.t.Helper()
+	p, err := b.steps(last)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return p
+}
+
+// info returns the mount at a path that this process sees, the topmost one.
+func info(t testing.TB, point string) (found mountInfo) {
+	t.Helper()
+	data, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if i := parseMountInfo(line); i.Point == point {
+			found = i
+		}
+	}
+	if found.Point == "" {
+		t.Fatalf("nothing is mounted on %s:\n%s", point, data)
+	}
+	return found
+}
+
+func wantText(t testing.TB, err error, want string) {
+	t.Helper()
+	got := "<nil>"
+	if err != nil {
+		got = err.Error()
+	}
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func has(t testing.TB, list string, words ...string) {
+	t.Helper()
+	for _, word := range words {
+		if not, ok := strings.CutPrefix(word, "!"); ok {
+			if hasWord(list, not) {
+				t.Errorf("%s has %s", list, not)
+			}
+		} else if !hasWord(list, word) {
+			t.Errorf("%s lacks %s", list, word)
+		}
+	}
+}
+
+func stat(t testing.TB, path string) unix.Stat_t {
+	t.Helper()
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		t.Fatal(fmt.Errorf("stat %s: %w", path, err))
+	}
+	return st
+}

@@ -1,0 +1,319 @@
+package rootfs
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// A late mount becomes read-only when nothing needs to be made in it any more.
+type late struct {
+	fd   int
+	path string
+}
+
+// Private cuts the mount namespace off from the host's and clones the root
+// filesystem onto itself, so that it is a mount (pivot_root(2) wants one) which
+// is nobody's peer.
+//
+// Everything becomes a slave (mounts of the host still arrive, nothing goes
+// back), or private if linux.rootfsPropagation says so. Only if it says shared,
+// the host's peers stay peers: a volume with the option rshared can then carry
+// mounts back to the host, which is what shared is for. The parent of the root
+// and the root itself are private in any case.
+func (p *Plan) Private() error {
+	p.root.fd = -1
+	fd, err := unix.Open(p.Root, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open root %q: %w", p.Root, err)
+	}
+	if !p.Namespace {
+		p.root.fd = fd
+		return nil
+	}
+	defer unix.Close(fd)
+	switch {
+	case p.shared():
+		err = makeParentPrivate(fd)
+	case p.RootPropagation&(unix.MS_PRIVATE|unix.MS_UNBINDABLE) != 0:
+		err = setPropagation(unix.AT_FDCWD, "/", unix.AT_RECURSIVE, unix.MS_PRIVATE)
+	default:
+		err = setPropagation(unix.AT_FDCWD, "/", unix.AT_RECURSIVE, unix.MS_SLAVE)
+	}
+	if err != nil {
+		return fmt.Errorf("make the mounts of the host private: %w", err)
+	}
+	tree, err := unix.OpenTree(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE|unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("clone root %q: %w", p.Root, err)
+	}
+	p.root.fd = tree
+	if p.shared() {
+		if err := setPropagation(tree, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, unix.MS_PRIVATE); err != nil {
+			return fmt.Errorf("make root %q private: %w", p.Root, err)
+		}
+	}
+	if err := attach(tree, fd); err != nil {
+		return fmt.Errorf("mount root %q: %w", p.Root, err)
+	}
+	return nil
+}
+
+func (p *Plan) shared() bool { return p.RootPropagation&unix.MS_SHARED != 0 }
+
+// makeParentPrivate finds the mount that holds the directory dir, going up until
+// the kernel agrees that this is the root of a mount (EINVAL: it is not).
+func makeParentPrivate(dir int) error {
+	at, err := unix.FcntlInt(uintptr(dir), unix.F_DUPFD_CLOEXEC, 0)
+	for range unix.PathMax {
+		if err != nil {
+			break
+		}
+		if err = setPropagation(at, "", unix.AT_EMPTY_PATH, unix.MS_PRIVATE); err != unix.EINVAL {
+			break
+		}
+		up, e := unix.Openat(at, "..", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		unix.Close(at)
+		at, err = up, e
+	}
+	if at >= 0 {
+		unix.Close(at)
+	}
+	return err
+}
+
+// Mount makes mounts[] in the listed order. Private was called before. The
+// umask is set aside, or directories that are made on the way would depend on
+// the caller's.
+func (p *Plan) Mount() error {
+	if !p.Namespace {
+		return nil
+	}
+	if len(p.Masked) > 0 {
+		if err := p.keepNull(); err != nil {
+			return err
+		}
+	}
+	defer unix.Umask(unix.Umask(0))
+	for i := range p.Mounts {
+		m := &p.Mounts[i]
+		var err error
+		switch m.Kind {
+		case Bind:
+			err = p.mountBind(m)
+		case Cgroup:
+			err = p.mountCgroup(m)
+		case Remount:
+			err = p.remount(m)
+		default:
+			err = p.mountFilesystem(m)
+		}
+		if err != nil {
+			return fmt.Errorf("mounts[%d]: %w", m.Index, err)
+		}
+	}
+	return nil
+}
+
+// put attaches the detached mount fd at the mount's path and proves that it got
+// there. The caller keeps fd.
+func (p *Plan) put(m *Mount, fd int, target int, flags int) error {
+	if err := p.checkTarget(m, fd, target); err != nil {
+		return err
+	}
+	if err := attach(fd, target); err != nil {
+		return fmt.Errorf("mount %s: %w", m, hint(err, fd, target))
+	}
+	if err := p.root.leadsTo(m.Path, flags, fd); err != nil {
+		return fmt.Errorf("mount %s: %w", m, err)
+	}
+	for _, propagation := range m.Propagation {
+		if err := setPropagation(fd, "", unix.AT_EMPTY_PATH|recursive(propagation&unix.MS_REC != 0), propagation&^unix.MS_REC); err != nil {
+			return fmt.Errorf("set propagation of %q: %w", m.Path, err)
+		}
+	}
+	return nil
+}
+
+// target opens the mount point, making it if it is missing. proc, sysfs and what
+// goes on /proc need a directory that is no link: on a link, the mount would be
+// somewhere else, and the real /proc the image's (CVE-2019-19921).
+func (p *Plan) target(m *Mount, dir bool) (fd int, made bool, flags int, err error) {
+	if m.Path == "/proc" || m.Kind == Filesystem && (m.Type == "proc" || m.Type == "sysfs") {
+		flags = unix.O_NOFOLLOW
+	}
+	fd, made, err = p.root.create(m.Path, dir, flags)
+	if err != nil {
+		return -1, false, flags, fmt.Errorf("create mount point %q: %w", m.Path, err)
+	}
+	if flags != 0 {
+		var st unix.Stat_t
+		if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR {
+			unix.Close(fd)
+			return -1, false, flags, fmt.Errorf("mount %s: the mount point is not an ordinary directory", m)
+		}
+	}
+	return fd, made, flags, nil
+}
+
+// checkTarget looks at where a path really led: a link of the image may lead into
+// procfs where the words of config.json do not.
+func (p *Plan) checkTarget(m *Mount, fd, target int) error {
+	if m.Path == "/proc" {
+		return checkProcSource(m, fd)
+	}
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(target, &fs); err != nil {
+		return fmt.Errorf("statfs %q: %w", m.Path, err)
+	}
+	if fs.Type != unix.PROC_SUPER_MAGIC {
+		return nil
+	}
+	straight, err := openat2(p.root.fd, m.Path, unix.O_PATH, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_SYMLINKS)
+	if err == nil {
+		unix.Close(straight)
+	}
+	if err != nil || !strings.HasPrefix(m.Path, "/proc/") {
+		return fmt.Errorf("mount %s: the mount point is inside /proc", m)
+	}
+	return nil
+}
+
+// checkProcSource lets nothing but a procfs on /proc.
+func checkProcSource(m *Mount, fd int) error {
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(fd, &fs); err != nil {
+		return fmt.Errorf("statfs %q: %w", m.Source, err)
+	}
+	if fs.Type != unix.PROC_SUPER_MAGIC {
+		return fmt.Errorf("mount %s: not a procfs", m)
+	}
+	return nil
+}
+
+// hint explains an errno that people meet often.
+func hint(err error, fd, target int) error {
+	if err != unix.ENOTDIR {
+		return err
+	}
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		return fmt.Errorf("the source is a directory and the mount point is a file: %w", err)
+	}
+	return fmt.Errorf("the source is a file and the mount point is a directory: %w", err)
+}
+
+func (m *Mount) String() string {
+	source := m.Source
+	if source == "" {
+		source = m.Type
+	}
+	return fmt.Sprintf("%q on %q", source, m.Path)
+}
+
+// remount changes a mount that is there. Only what the options name changes:
+// attributes of the mount, and (without the option bind) flags and options of
+// the filesystem, for all of its mounts.
+func (p *Plan) remount(m *Mount) error {
+	target, err := p.root.open(m.Path, unix.O_PATH)
+	if err != nil {
+		return fmt.Errorf("remount %q: %w", m.Path, err)
+	}
+	defer unix.Close(target)
+	if m.Super|m.SuperClear != 0 || len(m.Data) > 0 {
+		if err := m.reconfigure(target); err != nil {
+			return fmt.Errorf("remount %q: %w", m.Path, err)
+		}
+	}
+	if err := setAttributes(target, m); err != nil {
+		return fmt.Errorf("remount %q: %w", m.Path, err)
+	}
+	for _, propagation := range m.Propagation {
+		if err := setPropagation(target, "", unix.AT_EMPTY_PATH|recursive(propagation&unix.MS_REC != 0), propagation&^unix.MS_REC); err != nil {
+			return fmt.Errorf("set propagation of %q: %w", m.Path, err)
+		}
+	}
+	return nil
+}
+
+// setAttributes applies the attributes of m to the mount fd: first those of this
+// mount alone, then the recursive ones.
+func setAttributes(fd int, m *Mount) error {
+	a := m.Attr
+	if a.Undo != 0 && a.Clear&unix.MOUNT_ATTR__ATIME == 0 {
+		undo, err := undoes(fd, a.Undo)
+		if err != nil {
+			return err
+		}
+		if undo {
+			a.Clear |= unix.MOUNT_ATTR__ATIME
+		}
+	}
+	if err := mountSetattr(fd, unix.AT_EMPTY_PATH, a); err != nil {
+		return err
+	}
+	r := m.Rattr
+	if r.Undo&(unix.MOUNT_ATTR_NOATIME|unix.MOUNT_ATTR_STRICTATIME) != 0 {
+		r.Clear |= unix.MOUNT_ATTR__ATIME
+	}
+	return mountSetattr(fd, unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, r)
+}
+
+// undoes tells whether the mount has one of the access time modes.
+func undoes(fd int, modes uint64) (bool, error) {
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(fd, &fs); err != nil {
+		return false, err
+	}
+	switch {
+	case fs.Flags&unix.ST_NOATIME != 0:
+		return modes&unix.MOUNT_ATTR_NOATIME != 0, nil
+	case fs.Flags&unix.ST_RELATIME == 0:
+		return modes&unix.MOUNT_ATTR_STRICTATIME != 0, nil
+	}
+	return false, nil
+}
+
+// mountSetattr explains the EPERM of mount_setattr(2): in a user namespace, flags
+// of mounts that came from a more privileged one are locked
+// (mount_namespaces(7), "Restrictions on mount namespaces").
+func mountSetattr(fd int, flags uint, a Attributes) error {
+	if a.empty() {
+		return nil
+	}
+	err := unix.MountSetattr(fd, "", flags, &unix.MountAttr{Attr_set: a.Set, Attr_clr: a.Clear})
+	if errors.Is(err, unix.EPERM) && a.Clear != 0 {
+		return fmt.Errorf("clear %s, which the owner of the mount has locked: %w", names(a.Clear), err)
+	}
+	return err
+}
+
+func names(attr uint64) string {
+	var out []string
+	for _, o := range options {
+		if o.Kind == optAttr && !o.Clear && o.Attr&attr != 0 {
+			out = append(out, o.Name)
+		}
+	}
+	if attr&unix.MOUNT_ATTR__ATIME != 0 {
+		out = append(out, "the access time mode")
+	}
+	return strings.Join(out, ", ")
+}
+
+func setPropagation(fd int, path string, flags uint, propagation uint32) error {
+	return unix.MountSetattr(fd, path, flags, &unix.MountAttr{Propagation: uint64(propagation)})
+}
+
+func attach(mount, target int) error {
+	return unix.MoveMount(mount, "", target, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+}
+
+func recursive(yes bool) uint {
+	if yes {
+		return unix.AT_RECURSIVE
+	}
+	return 0
+}

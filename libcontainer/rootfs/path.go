@@ -1,0 +1,166 @@
+package rootfs
+
+import (
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// A root is a descriptor of the container's root directory. Paths below it are
+// opened as the container will see them: absolute links and ".." stay inside
+// (openat2(2), RESOLVE_IN_ROOT, 5.6), and magic links of procfs are refused,
+// because they lead anywhere.
+type root struct{ fd int }
+
+// maxLinks is the kernel's own limit for one lookup (MAXSYMLINKS).
+const maxLinks = 40
+
+// open opens a path with the given flags; O_CLOEXEC is implied.
+func (r root) open(path string, flags int) (int, error) {
+	return openat2(r.fd, path, flags, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_MAGICLINKS)
+}
+
+// openat2 retries what the kernel asks to retry: EAGAIN means that something was
+// renamed or mounted somewhere during the lookup of "..", and whoever does so in
+// a loop shall not keep us for ever.
+func openat2(dir int, path string, flags int, resolve uint64) (fd int, err error) {
+	how := unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC), Resolve: resolve}
+	for range 128 {
+		fd, err = unix.Openat2(dir, path, &how)
+		if err != unix.EAGAIN && err != unix.EINTR {
+			break
+		}
+	}
+	return fd, err
+}
+
+// create opens path (O_PATH) and makes it if it is missing: a directory, or an
+// empty file. Missing parents are made too, one mkdirat(2) at a time, each below
+// a descriptor that the lookup has proven to be inside. made tells whether the
+// last component is new.
+func (r root) create(path string, dir bool, extra int) (fd int, made bool, err error) {
+	fd, err = r.open(path, unix.O_PATH|extra)
+	if err != unix.ENOENT {
+		return fd, false, err
+	}
+	for range maxLinks {
+		var next string
+		fd, made, next, err = r.walk(path, dir)
+		if next == "" || err != nil {
+			return fd, made, err
+		}
+		path = next
+	}
+	return -1, false, unix.ELOOP
+}
+
+// walk follows path from the root, component by component, and makes what is
+// missing. At a link whose target is missing it stops and returns in next the
+// path to go on with.
+func (r root) walk(path string, dir bool) (fd int, made bool, next string, err error) {
+	parts := split(path)
+	parent := "" // as far as it exists
+	at, err := r.open("/", unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return -1, false, "", err
+	}
+	for i, part := range parts {
+		last := i == len(parts)-1
+		sub := parent + "/" + part
+		fd, err = r.open(sub, unix.O_PATH)
+		switch {
+		case err == nil:
+			parent = sub
+		case err != unix.ENOENT:
+		default:
+			var target string
+			if target, err = readlink(at, part); err == nil {
+				unix.Close(at)
+				rest := strings.Join(parts[i+1:], "/")
+				if strings.HasPrefix(target, "/") {
+					return -1, false, target + "/" + rest, nil
+				}
+				return -1, false, parent + "/" + target + "/" + rest, nil
+			}
+			if err == unix.ENOENT {
+				fd, err = makeChain(at, parts[i:], dir)
+				return fd, err == nil, "", err
+			}
+		}
+		unix.Close(at)
+		if err != nil || last {
+			return fd, false, "", err
+		}
+		at = fd
+	}
+	return at, false, "", nil
+}
+
+// makeChain makes names[0]/names[1]/… below the directory at, which it closes.
+// None of them exists; what appears meanwhile is used if it is a real directory
+// (or for the last one, anything but a link).
+func makeChain(at int, names []string, dir bool) (int, error) {
+	for i, name := range names {
+		if name == ".." {
+			unix.Close(at)
+			return -1, unix.ENOENT
+		}
+		isDir := dir || i < len(names)-1
+		var err error
+		if isDir {
+			err = unix.Mkdirat(at, name, 0o755)
+		} else {
+			err = unix.Mknodat(at, name, unix.S_IFREG|0o644, 0)
+		}
+		var fd int
+		if err == nil || err == unix.EEXIST {
+			flags := unix.O_PATH | unix.O_NOFOLLOW
+			if isDir {
+				flags |= unix.O_DIRECTORY
+			}
+			fd, err = openat2(at, name, flags, unix.RESOLVE_BENEATH|unix.RESOLVE_NO_SYMLINKS)
+		}
+		unix.Close(at)
+		if err != nil {
+			return -1, err
+		}
+		at = fd
+	}
+	return at, nil
+}
+
+// readlink reads the link name in the directory at. It returns ENOENT for
+// anything that is not a link.
+func readlink(at int, name string) (string, error) {
+	var buf [unix.PathMax]byte
+	n, err := unix.Readlinkat(at, name, buf[:])
+	if err == unix.EINVAL {
+		err = unix.ENOENT
+	}
+	if err != nil {
+		return "", err
+	}
+	if n == len(buf) {
+		return "", unix.ENAMETOOLONG
+	}
+	return string(buf[:n]), nil
+}
+
+// parent splits a clean absolute path into its directory and last component.
+func parent(path string) (dir, name string) {
+	i := strings.LastIndexByte(path, '/')
+	if i == 0 {
+		return "/", path[1:]
+	}
+	return path[:i], path[i+1:]
+}
+
+func split(path string) []string {
+	var parts []string
+	for part := range strings.SplitSeq(path, "/") {
+		if part != "" && part != "." {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
