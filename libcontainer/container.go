@@ -1,0 +1,140 @@
+package libcontainer
+
+import (
+	"errors"
+	"os"
+	"os/user"
+	"strconv"
+	"time"
+
+	"github.com/c9b5e2ae/rt/libcontainer/cgroups"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// State answers what the container is now. It takes no lock, so that it never
+// waits for another operation: CRI-O takes a state that fails for a dead
+// container.
+func (c *Container) State() (State, error) {
+	f, err := c.look()
+	if err != nil {
+		return State{}, err
+	}
+	s := State{
+		State: specs.State{
+			Version:     c.state.OCIVersion,
+			ID:          c.state.ID,
+			Status:      status(f),
+			Bundle:      c.state.Bundle,
+			Annotations: c.state.Annotations,
+		},
+		Rootfs:  c.state.Rootfs,
+		Created: c.state.Created,
+		Owner:   c.owner(),
+	}
+	if s.Status != specs.StateStopped {
+		s.Pid = c.state.Pid
+	}
+	return s, nil
+}
+
+func (c *Container) owner() string {
+	var st unix.Stat_t
+	if unix.Fstat(c.dir.fd, &st) != nil {
+		return ""
+	}
+	if st.Uid == 0 {
+		return "root" // passwd(5) need not be read for it
+	}
+	id := strconv.Itoa(int(st.Uid))
+	if u, err := user.LookupId(id); err == nil {
+		return u.Username
+	}
+	return id
+}
+
+func (c *Container) status() (specs.ContainerState, error) {
+	f, err := c.look()
+	return status(f), err
+}
+
+// look gathers what the status is derived from.
+func (c *Container) look() (seen, error) {
+	f := seen{newSock: c.dir.has(newSock), sock: c.dir.has(startSock)}
+	if c.state.Pid == 0 {
+		// Between the claim and the launch there is no process yet; a create
+		// that died there left nothing that runs.
+		f.alive = f.newSock && c.isLocked()
+		return f, nil
+	}
+	stat, err := readStat(c.state.Pid)
+	f.alive = err == nil && !stat.ended() && stat.startTime == c.state.StartTime
+	f.parked = stat.comm == initName
+	if !f.alive || f.newSock {
+		return f, nil
+	}
+	g, err := cgroups.Load(c.state.Cgroup)
+	if err != nil {
+		return f, err
+	}
+	f.frozen, err = g.Frozen()
+	if errors.Is(err, os.ErrNotExist) { // the last process has just gone
+		f.alive, err = false, nil
+	}
+	return f, err
+}
+
+// isLocked tells whether another operation works on the container.
+func (c *Container) isLocked() bool {
+	fd, err := unix.Open(c.dir.file("."), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	return unix.Flock(fd, unix.LOCK_SH|unix.LOCK_NB) == unix.EWOULDBLOCK
+}
+
+// pidfd opens init, checked to be the process that the state names: a pid can
+// be another's by now. ErrNotRunning where it ended.
+func (c *Container) pidfd() (int, error) {
+	if c.state.Pid == 0 {
+		return -1, ErrNotRunning
+	}
+	fd, err := unix.PidfdOpen(c.state.Pid, 0)
+	if err != nil {
+		return -1, ErrNotRunning
+	}
+	stat, err := readStat(c.state.Pid)
+	if err != nil || stat.ended() || stat.startTime != c.state.StartTime {
+		unix.Close(fd)
+		return -1, ErrNotRunning
+	}
+	return fd, nil
+}
+
+// awaitEnd waits until the process of pidfd has ended, a zombie at most.
+func awaitEnd(pidfd int, limit time.Duration) error {
+	deadline := time.Now().Add(limit)
+	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+	for {
+		n, err := unix.Poll(fds, max(0, int(time.Until(deadline)/time.Millisecond)))
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return err
+		case n == 0:
+			return unix.ETIMEDOUT
+		}
+		return nil
+	}
+}
+
+// Pids lists all processes of the container, those of exec too, as rt sees them.
+func (c *Container) Pids() ([]int, error) {
+	g, err := cgroups.Load(c.state.Cgroup)
+	if err != nil {
+		return nil, err
+	}
+	return g.Pids()
+}

@@ -1,0 +1,324 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"unsafe"
+
+	"github.com/c9b5e2ae/rt/libcontainer/boot"
+	"github.com/c9b5e2ae/rt/libcontainer/hooks"
+	"github.com/c9b5e2ae/rt/libcontainer/namespaces"
+	"github.com/c9b5e2ae/rt/libcontainer/process"
+	"github.com/c9b5e2ae/rt/libcontainer/procfs"
+	"golang.org/x/sys/unix"
+)
+
+// initSide is the inside of create and exec: what its steps share.
+type initSide struct {
+	InitPlan
+	socket *boot.Socket // to rt; after start, to start
+	proc   *procfs.Proc
+	trace  *Trace
+}
+
+// initSteps is what happens between the Go runtime's first instruction and
+// execve, in this order. A step without a reason may move.
+//
+// From the first seccomp step on, only the plainest system calls are safe: the
+// filter may deny any other.
+var initSteps = []step[*initSide]{
+	{"procfs", both, (*initSide).openProc}, // before a mount of the container can stand in for it
+	{"session keyring", both, (*initSide).joinKeyring},
+	{"loopback up", create, (*initSide).loopback},
+	{"private propagation", create, (*initSide).private}, // before the first mount: none may reach the host
+	{"mounts", create, (*initSide).mount},
+	{"devices", create, (*initSide).devices}, // on what was mounted on /dev
+	{"hooks outside", create, (*initSide).hooksOutside},
+	{"createContainer hooks", create, (*initSide).createContainer}, // they must still see the old root
+	{"pivot root", create, (*initSide).pivot},
+	{"propagation", create, (*initSide).propagation}, // a shared root cannot be pivoted
+	{"console", both, (*initSide).console},           // on the container's own devpts; /dev may become read-only next
+	{"make cwd", create, (*initSide).makeCwd},        // before the root may become read-only
+	{"paths", create, (*initSide).protect},           // read-only root last: mount points were made above
+	{"uts names", create, (*initSide).names},
+	{"sysctl", create, (*initSide).sysctl},
+	{"cwd", both, (*initSide).chdir},
+	{"scheduler", both, (*initSide).schedule}, // needs CAP_SYS_NICE
+	{"rlimits", both, (*initSide).rlimits},
+	{"LSM labels", both, (*initSide).label},
+	{"no new privileges", both, (*initSide).noNewPrivs},
+	{"seccomp", both, (*initSide).seccompEarly}, // without no_new_privs it needs CAP_SYS_ADMIN
+	{"user", both, (*initSide).user},
+	{"executable", both, (*initSide).findExecutable},    // as the user who will execute it
+	{"seccomp notify", both, (*initSide).seccompNotify}, // while rt is there to take the listener
+	{"ready", both, (*initSide).ready},                  // everything that can fail is done
+	{"wait for start", create, (*initSide).waitForStart},
+	{"startContainer hooks", create, (*initSide).startContainer},
+	{"low rlimits", both, (*initSide).lowRlimits}, // Go could not live with them
+	{"seccomp last", both, (*initSide).seccompLate},
+	{"execve", both, (*initSide).execute},
+}
+
+// Init is the whole life of the init stage. It returns only where this process
+// was not launched as init.
+func Init() error {
+	socket := boot.Inside()
+	if socket == nil {
+		return errors.New("init is rt's own: it cannot be called by hand")
+	}
+	i := &initSide{socket: socket, trace: &Trace{}}
+	begin, end := boot.Times()
+	i.trace.append(Row{Side: "init", Name: "bootstrap", Begin: begin, Took: end - begin},
+		Row{Side: "init", Name: "go runtime", Begin: end, Took: monotonic() - end})
+	err := i.receive()
+	if err == nil {
+		err = walk(i, initSteps, i.when(), "init", "init: ", i.trace, func() error { return nil })
+	}
+	if !errors.Is(err, errAbandoned) { // else there is nobody to tell
+		i.socket.Tell(boot.Failed, 0, []byte(err.Error()))
+	}
+	os.Exit(1)
+	return nil
+}
+
+// errAbandoned says that rt died or gave up.
+var errAbandoned = errors.New("rt is gone")
+
+// receive takes the plan, and makes every descriptor that rt's caller leaked
+// close-on-exec: none may reach a hook or the program (CVE-2024-21626).
+func (i *initSide) receive() error {
+	begin := monotonic()
+	if err := i.socket.ReceivePlan(&i.InitPlan); err != nil {
+		return errAbandoned
+	}
+	i.trace.add("init", "receive plan", begin, nil)
+	if err := process.CloseFDs(i.PreserveFDs); err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	// status tells by this name that the program was not executed yet.
+	return setName(initName)
+}
+
+func (i *initSide) when() when {
+	if i.Rootfs == nil {
+		return exec
+	}
+	return create
+}
+
+func (i *initSide) openProc() (err error) {
+	i.proc, err = procfs.Open()
+	return err
+}
+
+func (i *initSide) joinKeyring() error {
+	if i.Keyring == "" || i.Process == nil {
+		return nil
+	}
+	return i.Process.JoinKeyring(i.proc, i.Keyring)
+}
+
+func (i *initSide) loopback() error {
+	if !i.Loopback {
+		return nil
+	}
+	return namespaces.Up()
+}
+
+func (i *initSide) private() error     { return i.Rootfs.Private() }
+func (i *initSide) mount() error       { return i.Rootfs.Mount() }
+func (i *initSide) devices() error     { return i.Rootfs.Devices() }
+func (i *initSide) pivot() error       { return i.Rootfs.Pivot(i.NoPivot) }
+func (i *initSide) propagation() error { return i.Rootfs.Propagation() }
+func (i *initSide) protect() error     { return i.Rootfs.Protect() }
+func (i *initSide) names() error       { return i.Namespaces.SetNames() }
+func (i *initSide) sysctl() error      { return i.Namespaces.SetSysctls(i.proc) }
+
+// hooksOutside lets rt run the hooks of its own namespaces.
+func (i *initSide) hooksOutside() error {
+	if !i.HooksOutside {
+		return nil
+	}
+	return i.ask(boot.Hooks, 0, nil)
+}
+
+func (i *initSide) createContainer() error {
+	return hooks.Run("createContainer", i.CreateContainer, i.HookState, i.Bundle, nil)
+}
+
+// ask tells rt something and waits until it lets init go on.
+func (i *initSide) ask(kind uint32, value int32, text []byte) error {
+	if err := i.socket.Tell(kind, value, text); err != nil {
+		return errAbandoned
+	}
+	if err := i.socket.Await(); err != nil {
+		return errAbandoned
+	}
+	return nil
+}
+
+func (i *initSide) console() error {
+	if i.Process == nil {
+		return nil
+	}
+	if err := i.Process.SetUpConsole(i.Console); err != nil || i.Console.Terminal {
+		return err
+	}
+	return i.Process.FixStdio()
+}
+
+func (i *initSide) makeCwd() error {
+	if i.Process == nil {
+		return nil
+	}
+	return i.Process.MakeCwd()
+}
+
+func (i *initSide) chdir() error {
+	if i.Process == nil {
+		return nil
+	}
+	return i.Process.Chdir()
+}
+
+func (i *initSide) schedule() error {
+	if i.Process == nil {
+		return nil
+	}
+	return i.Process.Schedule()
+}
+
+func (i *initSide) rlimits() error {
+	if i.Process == nil {
+		return nil
+	}
+	return i.Process.SetRlimits(boot.Nofile())
+}
+
+func (i *initSide) label() error {
+	if i.Process == nil {
+		return nil
+	}
+	return i.Process.Label(i.proc)
+}
+
+// noNewPrivs also cuts the tie to rt: a filter may deny prctl from the next step
+// on, and from here to ready nothing waits but on the socket, whose end tells
+// the same.
+func (i *initSide) noNewPrivs() error {
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("prctl pdeathsig: %w", err)
+	}
+	if i.Process == nil {
+		return nil
+	}
+	return i.Process.NoNewPrivs()
+}
+
+func (i *initSide) seccompEarly() error {
+	if i.Seccomp == nil || i.Process == nil || i.Process.NoNewPrivileges {
+		return nil
+	}
+	return i.loadSeccomp()
+}
+
+// seccompLate loads the filter where no_new_privs allows it without privileges:
+// then only execve follows.
+func (i *initSide) seccompLate() error {
+	if i.Seccomp == nil || i.Process == nil || !i.Process.NoNewPrivileges || i.Seccomp.Notify {
+		return nil
+	}
+	return i.loadSeccomp()
+}
+
+// seccompNotify loads a filter that tells an agent, where seccomp did not.
+func (i *initSide) seccompNotify() error {
+	if i.Seccomp == nil || i.Process == nil || !i.Process.NoNewPrivileges || !i.Seccomp.Notify {
+		return nil
+	}
+	return i.loadSeccomp()
+}
+
+func (i *initSide) loadSeccomp() error {
+	listener, err := i.Seccomp.Load()
+	if err != nil || listener < 0 {
+		return err
+	}
+	return i.ask(boot.Notify, int32(listener), nil)
+}
+
+func (i *initSide) user() error {
+	if i.Process == nil {
+		return nil
+	}
+	return i.Process.SetUser()
+}
+
+func (i *initSide) findExecutable() error {
+	if i.Process == nil {
+		return nil
+	}
+	return i.Process.FindExecutable()
+}
+
+// ready says that everything that can fail is done, with the timeline so far,
+// and waits for rt's commit.
+func (i *initSide) ready() error {
+	rows := struct{ Rows []Row }{i.trace.Rows()}
+	data, _, err := boot.Encode(&rows)
+	if err != nil {
+		return err
+	}
+	return i.ask(boot.Ready, 0, data)
+}
+
+// waitForStart waits, for as long as it takes, until start connects. A raw
+// system call: the filter may deny what the Go scheduler does around others.
+func (i *initSide) waitForStart() error {
+	if i.Listener == nil {
+		return nil
+	}
+	i.socket.Close()
+	for {
+		fd, _, errno := syscall.RawSyscall6(unix.SYS_ACCEPT4, i.Listener.Fd(), 0, 0, unix.SOCK_CLOEXEC, 0, 0)
+		switch errno {
+		case 0:
+			i.socket = boot.On(os.NewFile(fd, "start"))
+			return nil
+		case unix.EINTR:
+		default:
+			return fmt.Errorf("accept: %w", errno)
+		}
+	}
+}
+
+func (i *initSide) startContainer() error {
+	return hooks.Run("startContainer", i.StartContainer, i.StartState, "/", nil)
+}
+
+func (i *initSide) lowRlimits() error {
+	if i.Process == nil {
+		return nil
+	}
+	return i.Process.SetRlimitsLast()
+}
+
+// execute replaces init by the program. The socket closes with it, which is how
+// rt or start learn of the success.
+func (i *initSide) execute() error {
+	if i.Process == nil {
+		return errors.New("config.json has no process")
+	}
+	if err := i.socket.Tell(boot.Exec, 0, nil); err != nil {
+		return errAbandoned
+	}
+	return i.Process.Exec()
+}
+
+// setName sets the name of the calling thread, the main one.
+func setName(name string) error {
+	b := append([]byte(name), 0)
+	return unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&b[0])), 0, 0, 0)
+}

@@ -1,0 +1,262 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/c9b5e2ae/rt/libcontainer/boot"
+	"github.com/c9b5e2ae/rt/libcontainer/cgroups"
+	"github.com/c9b5e2ae/rt/libcontainer/namespaces"
+	"golang.org/x/sys/unix"
+)
+
+// prepareCgroup makes the container's cgroup, or finds it for exec, and opens
+// what init needs to join it.
+func (h *host) prepareCgroup() (err error) {
+	if h.exec != nil {
+		return h.findCgroup()
+	}
+	if h.cgroup, err = h.plan.Cgroup.Create(); err != nil {
+		return err
+	}
+	h.undo.push(h.removeCgroup)
+	if h.bootstrap.Cgroups, err = h.cgroup.Joins(); err != nil {
+		return err
+	}
+	h.keep(h.bootstrap.Cgroups...)
+	h.birth, err = h.cgroup.CloneFD()
+	h.keep(h.birth)
+	return err
+}
+
+func (h *host) findCgroup() (err error) {
+	below := map[string]string{}
+	for _, c := range h.exec.Cgroup {
+		controllers, path, found := strings.Cut(c, ":")
+		if !found {
+			controllers, path = "", c
+		}
+		for controller := range strings.SplitSeq(controllers, ",") {
+			below[controller] = path
+		}
+	}
+	if h.cgroup, err = cgroups.Load(h.state.Cgroup); err != nil {
+		return err
+	}
+	h.bootstrap.Cgroups, h.birth, err = h.cgroup.JoinsBelow(h.state.Pid, below)
+	h.keep(h.bootstrap.Cgroups...)
+	h.keep(h.birth)
+	return err
+}
+
+func (h *host) removeCgroup() error {
+	return errors.Join(h.cgroup.Kill(), h.cgroup.Remove())
+}
+
+// whole are the namespaces that clone can make at once, with no process between
+// rt and init. A cgroup namespace is not one of them: its root would be rt's
+// cgroup, since clone makes it before the new one is joined.
+const whole = unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS
+
+// launch starts the process that becomes init; it waits for its bootstrap.
+func (h *host) launch() error {
+	create, err := h.joins()
+	if err != nil {
+		return err
+	}
+	binary, err := boot.Seal()
+	if err != nil {
+		return err
+	}
+	defer binary.Close()
+	socket, inside, err := boot.Pair()
+	if err != nil {
+		return err
+	}
+	h.socket = socket
+	defer inside.Close()
+
+	l := boot.Launch{PreserveFDs: h.preserve(), Env: append(faultEnv(), "GOGC=off", "GOMAXPROCS=1")}
+	if !h.init.Console.Terminal {
+		l.Stdio = stdio()
+	}
+	l.Cgroup = h.birth
+	l.Cloneflags = h.split(create)
+	if h.plan.Process != nil {
+		// config.md, "execCPUAffinity": init is born with it.
+		undo, err := h.plan.Process.SetInitialAffinity()
+		if err != nil {
+			return err
+		}
+		defer undo()
+	}
+	if h.launched, err = l.Start(binary, inside); err != nil {
+		return namespaces.Explain(err)
+	}
+	h.undo.push(h.killLaunched)
+	return nil
+}
+
+// joins opens the namespaces to join, and tells which ones are to be made.
+func (h *host) joins() (create uint32, err error) {
+	if h.exec != nil {
+		found, err := h.namespacesOfInit()
+		for _, n := range found {
+			h.join(n.File, n.Flag)
+		}
+		return 0, err
+	}
+	p := h.plan.Namespaces
+	files, err := p.Open()
+	for n, f := range files {
+		h.join(f, p.Join[n].Flag)
+	}
+	return p.New, err
+}
+
+func (h *host) join(f *os.File, flag uint32) {
+	h.keep(f)
+	h.bootstrap.Joins = append(h.bootstrap.Joins, f)
+	h.bootstrap.Types = append(h.bootstrap.Types, flag)
+}
+
+// split decides which of the new namespaces clone makes, and leaves the others
+// to the constructor of init.
+func (h *host) split(create uint32) (cloneflags uintptr) {
+	b := &h.bootstrap
+	joined := uint32(0)
+	for _, t := range b.Types {
+		joined |= t
+	}
+	// What is made after the user namespace belongs to it (user_namespaces(7)),
+	// so the user namespace comes first, and with it the constructor's part.
+	later := (create|joined)&(unix.CLONE_NEWUSER|unix.CLONE_NEWTIME) != 0 || joined&unix.CLONE_NEWPID != 0
+	b.NewUser = create&unix.CLONE_NEWUSER != 0
+	b.UserRoot = (create|joined)&unix.CLONE_NEWUSER != 0
+	b.Offsets = create&unix.CLONE_NEWTIME != 0 && len(h.plan.Namespaces.TimeOffsets) > 0
+	b.Unshare = create &^ unix.CLONE_NEWUSER
+	if !later {
+		cloneflags = uintptr(create & whole)
+		b.Unshare &^= whole
+	}
+	// A process enters a pid or time namespace only by being born there.
+	b.Fork = (joined|b.Unshare)&(unix.CLONE_NEWPID|unix.CLONE_NEWTIME) != 0
+	return cloneflags
+}
+
+// stdio are rt's own descriptors 0 to 2; nil for one that is closed.
+func stdio() (files [3]*os.File) {
+	for fd, f := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil {
+			files[fd] = f
+		}
+	}
+	return files
+}
+
+func (h *host) killLaunched() error {
+	err := h.launched.Kill()
+	h.launched.Close()
+	if p := h.process; p != nil && p.Pid != h.launched.Pid {
+		unix.PidfdSendSignal(p.pidfd, unix.SIGKILL, nil, 0)
+		_, waitErr := p.Wait()
+		err = errors.Join(err, waitErr)
+	} else if p != nil {
+		p.close()
+	}
+	return err
+}
+
+// sendBootstrap opens the gate, and does what the constructor of init asks for.
+func (h *host) sendBootstrap() error {
+	if h.when == create {
+		// The systemd scope is entered while the child waits at the gate.
+		if err := enterCgroup(h.cgroup, h.launched.Pid); err != nil {
+			return err
+		}
+	}
+	if err := h.socket.SendBootstrap(&h.bootstrap); err != nil {
+		return h.initDied(err)
+	}
+	if h.bootstrap.NewUser {
+		if err := h.serve(boot.Maps, h.plan.Namespaces.WriteMaps); err != nil {
+			return err
+		}
+	}
+	if h.bootstrap.Offsets {
+		if err := h.serve(boot.Offsets, h.plan.Namespaces.WriteTimeOffsets); err != nil {
+			return err
+		}
+	}
+	if !h.bootstrap.Fork {
+		h.process = &Process{Pid: h.launched.Pid, pidfd: h.launched.Pidfd}
+		return nil
+	}
+	m, err := h.receive()
+	if err != nil {
+		return err
+	}
+	if m.Type != boot.Pid {
+		return fmt.Errorf("init sent message %d in place of its pid", m.Type)
+	}
+	pidfd, err := unix.PidfdOpen(int(m.Value), 0)
+	if err != nil {
+		return fmt.Errorf("pidfd_open init: %w", err)
+	}
+	h.process = &Process{Pid: int(m.Value), pidfd: pidfd}
+	_, err = h.launched.Wait()
+	return err
+}
+
+// serve awaits one question of the constructor, answers it with deed, and lets
+// the constructor go on.
+func (h *host) serve(question uint32, deed func(pid int) error) error {
+	m, err := h.receive()
+	if err != nil {
+		return err
+	}
+	if m.Type != question {
+		return fmt.Errorf("init sent message %d, %d was due", m.Type, question)
+	}
+	if err := deed(h.launched.Pid); err != nil {
+		return err
+	}
+	return h.socket.Answer()
+}
+
+// record writes down init's pid, the cgroups it is in and their inodes.
+func (h *host) record() error {
+	stat, err := readStat(h.process.Pid)
+	if err != nil {
+		return h.initDied(io.EOF)
+	}
+	h.state.Pid, h.state.StartTime = h.process.Pid, stat.startTime
+	h.state.Cgroup = h.cgroup.State()
+	return h.dir.writeState(h.state)
+}
+
+// compileSeccomp makes the filter while the Go runtime starts in init.
+func (h *host) compileSeccomp() (err error) {
+	if h.plan.Seccomp != nil {
+		h.init.Seccomp, err = h.plan.Seccomp.Compile()
+	}
+	return err
+}
+
+// setProcessLimits sets what only a process outside may: raised hard limits,
+// the oom score. Init sets the soft limits after it, from the plan.
+func (h *host) setProcessLimits() error {
+	if h.plan.Process == nil {
+		return nil
+	}
+	return h.plan.Process.Outside(h.process.Pid)
+}
+
+// setCgroupLimits sets the limits of the cgroup while the Go runtime starts in
+// init, before init makes devices: a devices cgroup of v1 changes in many steps.
+func (h *host) setCgroupLimits() error { return h.cgroup.Apply() }
+
+func (h *host) setLastLimits() error { return h.cgroup.ApplyLast() }

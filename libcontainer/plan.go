@@ -1,0 +1,81 @@
+package libcontainer
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/c9b5e2ae/rt/libcontainer/cgroups"
+	"github.com/c9b5e2ae/rt/libcontainer/config"
+	"github.com/c9b5e2ae/rt/libcontainer/hooks"
+	"github.com/c9b5e2ae/rt/libcontainer/namespaces"
+	"github.com/c9b5e2ae/rt/libcontainer/process"
+	"github.com/c9b5e2ae/rt/libcontainer/rootfs"
+	"github.com/c9b5e2ae/rt/seccomp"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// A Plan is config.json resolved: after it nothing is parsed again. Each room
+// plans its part; this struct only holds the parts.
+type Plan struct {
+	Namespaces *namespaces.Plan
+	Cgroup     *cgroups.Plan // nil for exec, which enters init's
+	Rootfs     *rootfs.Plan  // nil for exec
+	Process    *process.Plan // nil for a container without process
+	Hooks      *hooks.Plan   // nil for exec
+	Seccomp    *seccomp.Plan // nil without linux.seccomp
+}
+
+// An InitPlan is the part of the plan that init walks through: what crosses the
+// boundary, files included.
+type InitPlan struct {
+	Namespaces *namespaces.Plan // names and sysctls; nil for exec
+	Rootfs     *rootfs.Plan     // nil for exec
+	Process    *process.Plan    // nil for a container without process
+	Console    process.Console
+	Seccomp    *seccomp.Filter // nil without linux.seccomp
+
+	Keyring         string // name of the session keyring to join, "" for none
+	HooksOutside    bool   // rt has hooks to run before pivot root
+	CreateContainer []hooks.Hook
+	StartContainer  []hooks.Hook
+	HookState       []byte // their stdin while creating
+	StartState      []byte // and at start
+	Bundle          string // their working directory
+
+	Listener    *os.File // start.sock: where to wait for start; nil: go on at once
+	PreserveFDs int
+	NoPivot     bool
+	Loopback    bool // a new network namespace: bring its loopback up
+}
+
+// planCreate resolves a whole config. All problems of all rooms are in ps.
+func planCreate(s *specs.Spec, o *CreateOptions, systemd bool, f *config.Facts, ps *config.Problems) *Plan {
+	config.PlanDocument(s, ps)
+	p := &Plan{
+		Namespaces: namespaces.PlanNamespaces(s, f, ps),
+		Rootfs:     rootfs.PlanRootfs(s, o.Bundle, f, ps),
+		Cgroup:     cgroups.PlanCgroup(s, o.ID, systemd, f, ps),
+		Hooks:      hooks.PlanHooks(s, ps),
+	}
+	if s.Process != nil {
+		p.Process = process.PlanProcess(s, s.Process, false, f, ps)
+	}
+	if s.Linux != nil && s.Linux.Seccomp != nil {
+		p.Seccomp = seccomp.PlanSeccomp(s, ps)
+	}
+	return p
+}
+
+// planExec resolves one more process of a container with config s.
+func planExec(s *specs.Spec, p *specs.Process, f *config.Facts, ps *config.Problems) *Plan {
+	out := &Plan{Process: process.PlanProcess(s, p, true, f, ps)}
+	if s.Linux != nil && s.Linux.Seccomp != nil {
+		out.Seccomp = seccomp.PlanSeccomp(s, ps)
+	}
+	return out
+}
+
+// loadBundle reads a bundle's config.json.
+func loadBundle(bundle string) (*specs.Spec, []byte, error) {
+	return config.Load(filepath.Join(bundle, configFile))
+}

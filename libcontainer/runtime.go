@@ -1,0 +1,128 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+
+	"github.com/c9b5e2ae/rt/libcontainer/config"
+)
+
+// A Runtime is what all operations share: the global flags.
+type Runtime struct {
+	Root     string            // directory of all containers' state
+	Systemd  bool              // cgroups are made by systemd
+	Rootless string            // "true", "false" or "auto"
+	Warn     func(text string) // takes what the spec wants logged as a warning; nil drops it
+	Trace    *Trace            // timeline of the operation, or nil
+}
+
+func (r *Runtime) warn(format string, args ...any) {
+	if r.Warn != nil {
+		r.Warn(fmt.Sprintf(format, args...))
+	}
+}
+
+func (r *Runtime) warnAll(problems []config.Problem) {
+	for _, p := range problems {
+		r.warn("%s", p)
+	}
+}
+
+// A Container is one that exists: its state directory is open until Close.
+type Container struct {
+	r     *Runtime
+	dir   *dir
+	state *state
+}
+
+// ID is the container's name.
+func (c *Container) ID() string { return c.state.ID }
+
+// Close lets go of the container without changing it.
+func (c *Container) Close() { c.dir.close() }
+
+// Load finds a container. Its error is an ErrNotExist where there is none.
+func (r *Runtime) Load(id string) (*Container, error) {
+	if err := CheckID(id); err != nil {
+		return nil, err
+	}
+	d, err := findDir(r.Root, id)
+	if err != nil {
+		return nil, err
+	}
+	s, err := d.readState()
+	if err != nil {
+		d.close()
+		return nil, err
+	}
+	return &Container{r, d, s}, nil
+}
+
+// change loads a container and locks it: no other operation changes it until
+// Close. The state is read under the lock.
+func (r *Runtime) change(id string) (*Container, error) {
+	if err := CheckID(id); err != nil {
+		return nil, err
+	}
+	d, err := findDir(r.Root, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.lock(); err != nil {
+		d.close()
+		return nil, err
+	}
+	s, err := d.readState()
+	if err != nil {
+		d.close()
+		return nil, err
+	}
+	return &Container{r, d, s}, nil
+}
+
+// An Info is one line of `rt list`. Err is set where the container's state
+// cannot be read; then only its ID is known.
+type Info struct {
+	State
+	Err error
+}
+
+// List reads all containers, by name. One that goes while it is read is left
+// out, one that is broken is listed as such.
+func (r *Runtime) List() ([]Info, error) {
+	entries, err := os.ReadDir(r.Root)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []Info
+	for _, e := range entries {
+		if !e.IsDir() || CheckID(e.Name()) != nil {
+			continue
+		}
+		info := Info{}
+		c, err := r.Load(e.Name())
+		if err == nil {
+			info.State, err = c.State()
+			c.Close()
+		}
+		if errors.Is(err, ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			// A create that has not written its state yet is not broken.
+			if _, statErr := os.Stat(filepath.Join(r.Root, e.Name(), stateFile)); errors.Is(statErr, os.ErrNotExist) {
+				continue
+			}
+			info.ID, info.Err = e.Name(), err
+		}
+		out = append(out, info)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].ID < out[j].ID })
+	return out, nil
+}

@@ -1,0 +1,209 @@
+package libcontainer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/c9b5e2ae/rt/libcontainer/cgroups"
+	"github.com/c9b5e2ae/rt/libcontainer/config"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// stateVersion is the version of state.json's layout.
+const stateVersion = 1
+
+// state is what the kernel cannot tell about a container. It is written before
+// each deed that outlives rt (the intent: pid 0 until init runs), so that
+// delete --force can always take the container back.
+type state struct {
+	Version     int               `json:"version"`
+	BootID      string            `json:"bootId"`
+	ID          string            `json:"id"`
+	Pid         int               `json:"pid"`       // of init, in rt's pid namespace; 0: not launched yet
+	StartTime   uint64            `json:"startTime"` // of init, field 22 of proc_pid_stat(5): tells a reused pid
+	Bundle      string            `json:"bundle"`
+	Rootfs      string            `json:"rootfs"`
+	Created     string            `json:"created"` // RFC 3339 with ns
+	OCIVersion  string            `json:"ociVersion"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+	OwnPidns    bool              `json:"ownPidns"` // the end of init is the end of all its processes
+	Cgroup      cgroups.State     `json:"cgroup"`
+}
+
+func (d *dir) writeState(s *state) error {
+	data, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	return d.write(stateFile, data)
+}
+
+// A stateError says that state.json is not what rt wrote. delete --force goes on.
+type stateError struct {
+	path string
+	err  error
+}
+
+func (e *stateError) Error() string {
+	return fmt.Sprintf("state %q: %v: only `delete --force` can still help this container", e.path, e.err)
+}
+
+func (e *stateError) Unwrap() error { return e.err }
+
+func (d *dir) readState() (*state, error) {
+	data, err := d.read(stateFile)
+	if err != nil {
+		return nil, &stateError{filepath.Join(d.path, stateFile), err}
+	}
+	s := &state{}
+	if err := json.Unmarshal(data, s); err == nil && s.Version != stateVersion {
+		err = fmt.Errorf("version %d is unknown", s.Version)
+	}
+	if err != nil {
+		return nil, &stateError{filepath.Join(d.path, stateFile), err}
+	}
+	return s, nil
+}
+
+// A State is the answer of `rt state`: runtime.md, "State", and what runc adds.
+type State struct {
+	specs.State
+	Rootfs  string
+	Created string // RFC 3339 with ns
+	Owner   string // name or number of the user who owns the state directory
+}
+
+// StatusPaused is the status of a frozen container, rt's (and runc's) own.
+const StatusPaused = specs.ContainerState("paused")
+
+// seen is what a status is derived from.
+type seen struct {
+	alive   bool // init runs: its pid, with its start time, is not a zombie
+	parked  bool // init is still rt's, it has not executed the program
+	newSock bool // create is at work
+	sock    bool // start has not begun
+	frozen  bool
+}
+
+// status derives the lifecycle state (runtime.md, "State") from what the kernel
+// and the state directory say now. Nothing is stored that can go stale.
+func status(f seen) specs.ContainerState {
+	switch {
+	case f.newSock && f.alive:
+		return specs.StateCreating
+	case !f.alive:
+		return specs.StateStopped
+	case f.frozen:
+		return StatusPaused
+	// A start that was killed half-way leaves the socket of a running program.
+	case f.sock && f.parked:
+		return specs.StateCreated
+	}
+	return specs.StateRunning
+}
+
+// initName is the name (PR_SET_NAME) by which the waiting init is told from the
+// program: execve changes it.
+const initName = "rt:init"
+
+// bootID identifies the boot: after a reboot every recorded pid is meaningless.
+func bootID() (string, error) {
+	data, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "", err
+	}
+	return string(data[:len(data)-1]), nil
+}
+
+func now() string { return time.Now().UTC().Format(time.RFC3339Nano) }
+
+// ociState writes the state that hooks get on stdin (config.md, "POSIX-platform
+// Hooks"), compact and with slashes as they are: hooks exist that grep.
+func (s *state) ociState(status specs.ContainerState, pid int) []byte {
+	b := append(make([]byte, 0, 512), `{"ociVersion":`...)
+	b = config.AppendString(b, specs.Version)
+	b = config.AppendString(append(b, `,"id":`...), s.ID)
+	b = config.AppendString(append(b, `,"status":`...), string(status))
+	if pid != 0 {
+		b = fmt.Appendf(b, `,"pid":%d`, pid)
+	}
+	b = config.AppendString(append(b, `,"bundle":`...), s.Bundle)
+	if len(s.Annotations) > 0 {
+		b = append(b, `,"annotations":{`...)
+		first := true
+		for k, v := range s.Annotations {
+			if !first {
+				b = append(b, ',')
+			}
+			first = false
+			b = config.AppendString(b, k)
+			b = config.AppendString(append(b, ':'), v)
+		}
+		b = append(b, '}')
+	}
+	return append(b, '}')
+}
+
+// procStat are the fields of proc_pid_stat(5) that rt reads.
+type procStat struct {
+	comm      string
+	state     byte
+	startTime uint64 // in ticks since boot
+}
+
+var errNoProcess = errors.New("no such process")
+
+// readStat reads /proc/PID/stat of rt's own procfs.
+func readStat(pid int) (procStat, error) {
+	fd, err := unix.Open(fmt.Sprintf("/proc/%d/stat", pid), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return procStat{}, errNoProcess
+	}
+	defer unix.Close(fd)
+	var buf [1024]byte
+	n, err := unix.Read(fd, buf[:])
+	if err != nil { // ESRCH: it ended between open and read
+		return procStat{}, errNoProcess
+	}
+	return parseStat(buf[:n])
+}
+
+// parseStat parses proc_pid_stat(5). The name is in parentheses and may hold
+// any byte, so it ends at the last one.
+func parseStat(line []byte) (procStat, error) {
+	open, end := -1, -1
+	for i, c := range line {
+		if c == '(' && open < 0 {
+			open = i
+		}
+		if c == ')' {
+			end = i
+		}
+	}
+	if open < 0 || end < open || end+2 >= len(line) {
+		return procStat{}, fmt.Errorf("proc stat %q is not understood", line)
+	}
+	s := procStat{comm: string(line[open+1 : end]), state: line[end+2]}
+	field := 2
+	for i := end + 1; i < len(line); i++ {
+		if line[i] != ' ' {
+			continue
+		}
+		if field++; field != 22 {
+			continue
+		}
+		for i++; i < len(line) && line[i] >= '0' && line[i] <= '9'; i++ {
+			s.startTime = s.startTime*10 + uint64(line[i]-'0')
+		}
+		return s, nil
+	}
+	return procStat{}, fmt.Errorf("proc stat %q is too short", line)
+}
+
+// ended tells whether the process is a zombie, though nobody has waited for it.
+func (p procStat) ended() bool { return p.state == 'Z' || p.state == 'X' }
