@@ -1,0 +1,88 @@
+package hooks
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// What needs a process or a namespace of its own runs this test binary again,
+// with the name of one of these functions. What it returns is printed.
+var inside = map[string]func(dir string) error{
+	// Runs a hook that never ends; the test kills this process.
+	"hang": func(dir string) error {
+		return Run("prestart", []Hook{sh("echo $$ >pid.tmp; mv pid.tmp pid; exec sleep 60")}, nil, dir, nil)
+	},
+	// As init runs createContainer hooks: the first process of a pid namespace,
+	// with the /proc of the host, in which the numbers mean other processes.
+	"init": func(dir string) error {
+		err := Run("createContainer", []Hook{withTimeout(sh(`
+			setsid sh -c 'setsid sh -c "echo x >orphan; trap \"\" TERM HUP; sleep 60; sleep 60" & exit'
+			while ! [ -s orphan ]; do sleep 0.01; done
+			sleep 60`), 1)}, nil, dir, nil)
+		if left := unix.Kill(-1, 0); left != unix.ESRCH {
+			return fmt.Errorf("%v, and processes are left: %v", err, left)
+		}
+		return err
+	},
+}
+
+func TestMain(m *testing.M) {
+	name := os.Getenv("RT_TEST_INSIDE")
+	if name == "" {
+		os.Exit(m.Run())
+	}
+	fmt.Println(inside[name](os.Args[1]))
+}
+
+func command(t *testing.T, name string, flags uintptr) (*exec.Cmd, string) {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.Command("/proc/self/exe", dir)
+	cmd.Env = append(os.Environ(), "RT_TEST_INSIDE="+name)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags}
+	return cmd, dir
+}
+
+func TestInitRun(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	cmd, _ := command(t, "init", unix.CLONE_NEWPID)
+	out, err := cmd.CombinedOutput()
+	want := `hooks.createContainer[0]: "/bin/sh": did not end within 1 s and was killed`
+	if got := strings.TrimSpace(string(out)); got != want {
+		t.Errorf("%v\ngot  %s\nwant %s", err, got, want)
+	}
+}
+
+// R-24: the hook does not outlive rt.
+func TestRunDiesWithUs(t *testing.T) {
+	cmd, dir := command(t, "hang", 0)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	wait := func(what string, done func() bool) {
+		t.Helper()
+		for end := time.Now().Add(5 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Errorf("%s: not within 5 s", what)
+				return
+			}
+		}
+	}
+	wait("start", func() bool {
+		_, err := os.Stat(filepath.Join(dir, "pid"))
+		return err == nil
+	})
+	cmd.Process.Kill()
+	cmd.Wait()
+	wait("death", func() bool { return !alive(t, dir, "pid") })
+}
