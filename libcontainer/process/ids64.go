@@ -1,0 +1,11 @@
+//go:build !386 && !arm
+
+package process
+
+import "golang.org/x/sys/unix"
+
+const (
+	sysSetgroups = unix.SYS_SETGROUPS
+	sysSetresgid = unix.SYS_SETRESGID
+	sysSetresuid = unix.SYS_SETRESUID
+)
