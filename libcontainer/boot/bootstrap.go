@@ -6,10 +6,20 @@ import "C"
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
+
+// Init's main goroutine stays on the main thread: the signal of rt's death is
+// tied to it, and an execve by another thread first waits for the main one to
+// end, which takes milliseconds.
+func init() {
+	if C.boot_socket >= 0 {
+		runtime.LockOSThread()
+	}
+}
 
 // A Bootstrap tells the C constructor of init what to do before the Go runtime
 // starts there.

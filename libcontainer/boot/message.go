@@ -241,3 +241,6 @@ func restart(call func() error) error {
 		}
 	}
 }
+
+// On is the conversation over a socket that the caller keeps.
+func On(f *os.File) *Socket { return &Socket{fd: int(f.Fd())} }
