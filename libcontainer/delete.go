@@ -76,7 +76,7 @@ func (c *Container) destroy(plan *hooks.Plan) error {
 
 // runPoststop runs the poststop hooks. A failure is a warning, and the others
 // run all the same (runtime.md, "Lifecycle" 13).
-func runPoststop(r *Runtime, plan *hooks.Plan, s *state) {
+func runPoststop(r *Runtime, plan *hooks.Plan, s *saved) {
 	if plan == nil || len(plan.Poststop) == 0 {
 		return
 	}

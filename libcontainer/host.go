@@ -27,7 +27,7 @@ type host struct {
 	plan      *Plan
 	init      InitPlan
 	dir       *dir
-	state     *state
+	state     *saved
 	cgroup    *cgroups.Cgroup
 	birth     *os.File // directory of the cgroup2 that init is born in; nil for none
 	userns    *os.File // of the container, for idmapped mounts; nil without one
@@ -133,7 +133,7 @@ func (h *host) claim() error {
 	if err != nil {
 		return err
 	}
-	h.state = &state{
+	h.state = &saved{
 		Version:     stateVersion,
 		BootID:      boot,
 		ID:          o.ID,

@@ -35,7 +35,7 @@ func (r *Runtime) warnAll(problems []config.Problem) {
 type Container struct {
 	r     *Runtime
 	dir   *dir
-	state *state
+	state *saved
 }
 
 // ID is the container's name.

@@ -1,7 +1,6 @@
 package libcontainer
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -17,10 +16,10 @@ import (
 // stateVersion is the version of state.json's layout.
 const stateVersion = 1
 
-// state is what the kernel cannot tell about a container. It is written before
+// saved is what the kernel cannot tell about a container. It is written before
 // each deed that outlives rt (the intent: pid 0 until init runs), so that
 // delete --force can always take the container back.
-type state struct {
+type saved struct {
 	Version     int               `json:"version"`
 	BootID      string            `json:"bootId"`
 	ID          string            `json:"id"`
@@ -35,12 +34,8 @@ type state struct {
 	Cgroup      cgroups.State     `json:"cgroup"`
 }
 
-func (d *dir) writeState(s *state) error {
-	data, err := json.Marshal(s)
-	if err != nil {
-		return fmt.Errorf("state: %w", err)
-	}
-	return d.write(stateFile, data)
+func (d *dir) writeState(s *saved) error {
+	return d.write(stateFile, s.json())
 }
 
 // A stateError says that state.json is not what rt wrote. delete --force goes on.
@@ -55,13 +50,15 @@ func (e *stateError) Error() string {
 
 func (e *stateError) Unwrap() error { return e.err }
 
-func (d *dir) readState() (*state, error) {
+func (d *dir) readState() (*saved, error) {
 	data, err := d.read(stateFile)
 	if err != nil {
 		return nil, &stateError{filepath.Join(d.path, stateFile), err}
 	}
-	s := &state{}
-	if err := json.Unmarshal(data, s); err == nil && s.Version != stateVersion {
+	s := &saved{}
+	decoder := config.NewDecoder(data)
+	decodeSaved(decoder, s)
+	if err = decoder.Finish(stateFile); err == nil && s.Version != stateVersion {
 		err = fmt.Errorf("version %d is unknown", s.Version)
 	}
 	if err != nil {
@@ -124,29 +121,17 @@ func now() string { return time.Now().UTC().Format(time.RFC3339Nano) }
 
 // ociState writes the state that hooks get on stdin (config.md, "POSIX-platform
 // Hooks"), compact and with slashes as they are: hooks exist that grep.
-func (s *state) ociState(status specs.ContainerState, pid int) []byte {
-	b := append(make([]byte, 0, 512), `{"ociVersion":`...)
-	b = config.AppendString(b, specs.Version)
-	b = config.AppendString(append(b, `,"id":`...), s.ID)
-	b = config.AppendString(append(b, `,"status":`...), string(status))
+func (s *saved) ociState(status specs.ContainerState, pid int) []byte {
+	o := &object{b: append(make([]byte, 0, 512), '{')}
+	o.text("ociVersion", specs.Version)
+	o.text("id", s.ID)
+	o.text("status", string(status))
 	if pid != 0 {
-		b = fmt.Appendf(b, `,"pid":%d`, pid)
+		o.number("pid", uint64(pid))
 	}
-	b = config.AppendString(append(b, `,"bundle":`...), s.Bundle)
-	if len(s.Annotations) > 0 {
-		b = append(b, `,"annotations":{`...)
-		first := true
-		for k, v := range s.Annotations {
-			if !first {
-				b = append(b, ',')
-			}
-			first = false
-			b = config.AppendString(b, k)
-			b = config.AppendString(append(b, ':'), v)
-		}
-		b = append(b, '}')
-	}
-	return append(b, '}')
+	o.text("bundle", s.Bundle)
+	each(o, "annotations", s.Annotations, o.text)
+	return append(o.b, '}')
 }
 
 // procStat are the fields of proc_pid_stat(5) that rt reads.
