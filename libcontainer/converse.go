@@ -112,13 +112,28 @@ func (h *host) receive() (boot.Message, error) {
 	}
 }
 
+// An initError says what failed in init: "init: pivot root: …".
+type initError struct {
+	text  string
+	cause error // nil where init told only the text
+}
+
+func (e *initError) Error() string {
+	if e.cause == nil {
+		return e.text
+	}
+	return e.text + ": " + e.cause.Error()
+}
+
+func (e *initError) Unwrap() error { return e.cause }
+
 // initFailed is the error that init reported. The constructor reports an errno,
 // the Go side a whole text.
 func initFailed(m boot.Message) error {
 	if m.Value != 0 {
-		return fmt.Errorf("init: %s: %w", m.Text, namespaces.Explain(unix.Errno(m.Value)))
+		return &initError{"init: " + string(m.Text), namespaces.Explain(unix.Errno(m.Value))}
 	}
-	return errors.New(string(m.Text))
+	return &initError{text: string(m.Text)}
 }
 
 // initDied explains an end of init without a word from it.
@@ -138,16 +153,18 @@ func (h *host) initDied(err error) error {
 		}
 	}
 	if kills, err := oomKills(h.cgroup); err == nil && kills > 0 {
-		return errors.New("init: killed for lack of memory: linux.resources.memory.limit is too low to set the container up")
+		return diedOf("init: killed for lack of memory: linux.resources.memory.limit is too low to set the container up")
 	}
 	switch {
 	case status.Signaled() && status.Signal() == unix.SIGSYS:
-		return errors.New("init: killed by linux.seccomp: the profile denies a system call that starting a program needs")
+		return diedOf("init: killed by linux.seccomp: the profile denies a system call that starting a program needs")
 	case status.Signaled():
-		return fmt.Errorf("init: died before the program started (%s)", unix.SignalName(status.Signal()))
+		return diedOf("init: died before the program started (" + unix.SignalName(status.Signal()) + ")")
 	}
-	return fmt.Errorf("init: ended before the program started (exit status %d)", status.ExitStatus())
+	return diedOf(fmt.Sprintf("init: ended before the program started (exit status %d)", status.ExitStatus()))
 }
+
+func diedOf(text string) error { return &initError{text: text} }
 
 // await serves init until everything that can fail is done there.
 func (h *host) await() error {

@@ -100,7 +100,7 @@ func (c *Container) release() error {
 }
 
 func (c *Container) diedStarting() error {
-	return errors.New("init: died before the program started: linux.seccomp may deny what starting a program needs")
+	return diedOf("init: died before the program started: linux.seccomp may deny what starting a program needs")
 }
 
 // poststart runs the poststart hooks after the program has begun. Where one

@@ -1,7 +1,10 @@
 package libcontainer
 
 import (
+	"errors"
 	"fmt"
+
+	"github.com/c9b5e2ae/rt/libcontainer/config"
 )
 
 // when says which operations a step belongs to.
@@ -38,10 +41,22 @@ func walk[Side any](side Side, steps []step[Side], w when, name, prefix string, 
 		}
 		trace.add(name, s.name, begin, err)
 		if err != nil {
-			return fmt.Errorf("%s%s: %w", prefix, s.name, err)
+			return named(prefix+s.name, err)
 		}
 	}
 	return nil
+}
+
+// named adds the name of the step that failed, unless the error names a better
+// place itself: a path in config.json, or the step of init that failed.
+func named(name string, err error) error {
+	var placed *initError
+	var problems *config.Problems
+	var interrupted Interrupted
+	if errors.As(err, &placed) || errors.As(err, &problems) || errors.As(err, &interrupted) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // StepNames lists the steps of create (or exec) in rt and in init, in order.
