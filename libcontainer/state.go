@@ -3,8 +3,8 @@ package libcontainer
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/c9b5e2ae/rt/libcontainer/cgroups"
@@ -110,11 +110,11 @@ const initName = "rt:init"
 
 // bootID identifies the boot: after a reboot every recorded pid is meaningless.
 func bootID() (string, error) {
-	data, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	data, err := config.ReadFile("/proc/sys/kernel/random/boot_id", 64)
 	if err != nil {
 		return "", err
 	}
-	return string(data[:len(data)-1]), nil
+	return strings.TrimSpace(string(data)), nil
 }
 
 func now() string { return time.Now().UTC().Format(time.RFC3339Nano) }
