@@ -20,6 +20,14 @@ func (c *Cgroup) Apply() error {
 
 // ApplyLast sets what would stop init before it is ready: a limit of few tasks.
 func (c *Cgroup) ApplyLast() error {
+	if u := c.plan.unit; u != nil && len(u.late) > 0 {
+		if Systemd == nil {
+			return errNoBus
+		}
+		if err := Systemd.Set(u.Name, u.User, u.late); err != nil {
+			return fmt.Errorf("set properties of unit %s: %w", u.Name, err)
+		}
+	}
 	return c.apply(c.plan.settings, func(s *setting) bool { return s.late })
 }
 

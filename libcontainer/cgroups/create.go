@@ -73,18 +73,6 @@ func (p *Plan) look(x *hierarchy) (dir string, made int, err error) {
 	}
 }
 
-// is tells that fd lies in a mount of x's kind.
-func (x *hierarchy) is(fd int) bool {
-	var s unix.Statfs_t
-	if unix.Fstatfs(fd, &s) != nil {
-		return false
-	}
-	if x.name == "" {
-		return s.Type == unix.CGROUP2_SUPER_MAGIC
-	}
-	return s.Type == unix.CGROUP_SUPER_MAGIC
-}
-
 // Create makes the cgroup's directories; with the systemd driver it makes
 // nothing, because a scope needs a process to begin with: see Enter. A
 // directory that exists is taken if nothing is in it and it is not frozen

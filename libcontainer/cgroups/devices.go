@@ -125,7 +125,7 @@ type deviceList struct {
 }
 
 // v1Devices turns ordered rules into a v1 list. A rule that takes back a part
-// of an exception with a wildcard can't be expressed.
+// of an exception with a wildcard can't be expressed; ps may be nil.
 func v1Devices(rules []deviceRule, ps *config.Problems) deviceList {
 	var l deviceList
 	for _, r := range rules {
@@ -140,7 +140,7 @@ func v1Devices(rules []deviceRule, ps *config.Problems) deviceList {
 		for _, r.kind = range kinds {
 			if r.allow != l.allow {
 				l.except(r)
-			} else if hole := l.takeBack(r); hole != nil && r.index >= 0 {
+			} else if hole := l.takeBack(r); hole != nil && r.index >= 0 && ps != nil {
 				ps.Addf("linux.resources.devices["+strconv.Itoa(r.index)+"]",
 					"cgroup v1 can't take %q out of %q", r, *hole)
 			}

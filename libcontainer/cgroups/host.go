@@ -78,6 +78,28 @@ func cgroupMounts() []mountLine {
 	return out
 }
 
+// mounted tells that x is where it is supposed to be.
+func (x *hierarchy) mounted() bool {
+	fd, err := open(unix.AT_FDCWD, x.mount, unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	return x.is(fd)
+}
+
+// is tells that fd lies in a mount of x's kind.
+func (x *hierarchy) is(fd int) bool {
+	var s unix.Statfs_t
+	if unix.Fstatfs(fd, &s) != nil {
+		return false
+	}
+	if x.name == "" {
+		return s.Type == unix.CGROUP2_SUPER_MAGIC
+	}
+	return s.Type == unix.CGROUP_SUPER_MAGIC
+}
+
 // locate finds a hierarchy that is not mounted at its usual place, by the
 // controllers in the super block's options, whatever their order. Not every
 // hierarchy of the kernel need be mounted in our namespace.

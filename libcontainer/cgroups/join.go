@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -25,7 +24,7 @@ import (
 func (c *Cgroup) Joins() ([]*os.File, error) {
 	var files []*os.File
 	for _, name := range c.names() {
-		if name == "" && !c.needsProcs() {
+		if name == "" && !c.slow {
 			continue
 		}
 		f, err := c.joinFile(name, "")
@@ -37,9 +36,6 @@ func (c *Cgroup) Joins() ([]*os.File, error) {
 	}
 	return files, nil
 }
-
-// needsProcs tells that there is no way into cgroup2 but cgroup.procs. None yet.
-func (c *Cgroup) needsProcs() bool { return false }
 
 func (c *Cgroup) joinFile(name, below string) (*os.File, error) {
 	dir, err := c.dirOf(name)
@@ -141,21 +137,16 @@ func (c *Cgroup) cgroupsOf(pid int) (map[string]string, error) {
 	if pid <= 0 {
 		return nil, nil
 	}
-	file := "/proc/" + strconv.Itoa(pid) + "/cgroup"
-	data, err := readFile(unix.AT_FDCWD, file)
+	in, err := whereIs(pid)
 	if err != nil {
-		return nil, opError("read", file, err)
+		return nil, err
 	}
 	out := map[string]string{}
-	for line := range strings.Lines(data) {
-		_, line, _ = strings.Cut(strings.TrimSuffix(line, "\n"), ":")
-		name, p, _ := strings.Cut(line, ":")
+	for name, dir := range c.state.Paths {
 		// The mount may show less than all of the tree, so the container's
 		// path is an end of the kernel's one and not the whole of it.
-		if dir, ok := c.state.Paths[name]; ok {
-			if _, rest, found := strings.Cut(p+"/", path.Base(dir)+"/"); found {
-				out[name] = strings.Trim(rest, "/")
-			}
+		if _, rest, found := strings.Cut(in[name]+"/", "/"+path.Base(dir)+"/"); found {
+			out[name] = strings.Trim(rest, "/")
 		}
 	}
 	return out, nil

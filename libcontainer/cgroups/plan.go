@@ -37,7 +37,7 @@ func PlanCgroup(s *specs.Spec, id string, systemd bool, f *config.Facts, ps *con
 func planCgroup(s *specs.Spec, id string, systemd bool, f *config.Facts, h *host, ps *config.Problems) *Plan {
 	p := &Plan{host: h, rootless: f.Rootless, owner: -1}
 	if systemd {
-		p.unit = planUnit(s, id, f, h, ps)
+		p.unit = planUnit(s, id, f, ps)
 		p.explicit = s.Linux != nil && s.Linux.CgroupsPath != ""
 	} else {
 		p.path, p.explicit = planPath(s, id, ps)

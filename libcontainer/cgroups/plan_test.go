@@ -128,9 +128,10 @@ func TestPlanResources(t *testing.T) {
 			"memory.swappiness=0; memory.oom_control=1; memory.use_hierarchy=0",
 			`linux.resources.memory.swappiness: cgroup v2 has none; linux.resources.memory.disableOOMKiller: cgroup v2 can't; ` +
 				`linux.resources.memory.useHierarchy: cgroup v2 is always hierarchical`},
-		"cpu": {`{"cpu": {"shares": 1024, "quota": 5000, "period": 10000, "burst": 100, "idle": 1}}`,
-			"cpu.shares=1024; cpu.cfs_period_us=10000; cpu.cfs_quota_us=5000; cpu.cfs_burst_us=100; cpu.idle=1",
-			"cpu.weight=100; cpu.max=5000 10000; cpu.max.burst=100; cpu.idle=1"},
+		"cpu": {`{"cpu": {"shares": 1024, "quota": 5000, "period": 10000, "burst": 100}}`,
+			"cpu.shares=1024; cpu.cfs_period_us=10000; cpu.cfs_quota_us=5000; cpu.cfs_burst_us=100",
+			"cpu.weight=100; cpu.max=5000 10000; cpu.max.burst=100"},
+		"cpu, idle": {`{"cpu": {"shares": 1024, "idle": 1}}`, "cpu.idle=1", "cpu.idle=1"},
 		"cpu without end": {`{"cpu": {"quota": -1, "burst": 0, "idle": 0}}`,
 			"cpu.cfs_quota_us=-1; cpu.cfs_burst_us=0 optional; cpu.idle=0 optional",
 			"cpu.max=max; cpu.max.burst=0 optional; cpu.idle=0 optional"},

@@ -17,11 +17,12 @@ import (
 const patience = 900 * time.Millisecond
 
 // Remove removes the directories that Create made, those inside them, and made
-// parents that are empty. It does not kill. It can be repeated: what is gone is
+// parents that are empty; the scope of systemd too. It does not kill. It can be repeated: what is gone is
 // no error. Directories that were there before us, or are not ours any more,
 // stay.
 func (c *Cgroup) Remove() error {
-	var first error // the same process is in the way in all hierarchies
+	first := c.stopUnit()
+	// The same process is in the way in all hierarchies: one error is enough.
 	deadline := time.Now().Add(patience)
 	for _, name := range c.names() {
 		if err := c.removeIn(name, deadline); err != nil && first == nil {

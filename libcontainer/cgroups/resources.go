@@ -139,6 +139,9 @@ func (b *settings) cpu(c *specs.LinuxCPU) {
 			return
 		}
 	}
+	if value(c.Idle) == 1 {
+		shares = 0 // idle is a weight below all others; the kernel takes no second one
+	}
 	x := b.h.find("cpu")
 	if x == nil {
 		return

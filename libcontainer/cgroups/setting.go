@@ -86,6 +86,9 @@ func (b *settings) plan(r *specs.LinuxResources) {
 }
 
 func (b *settings) pids(limit int64) {
+	if b.update && limit == 0 { // an engine that has nothing to say
+		return
+	}
 	x := b.where("pids", "pids.limit")
 	if x == nil {
 		return
@@ -140,7 +143,11 @@ func (c *Cgroup) set(s *setting) error {
 		return fmt.Errorf("%s: %w", s.field, err)
 	}
 	file := s.file
-	err = writeLines(dir, file, s.value)
+	value, err := combined(dir, s)
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.field, err)
+	}
+	err = writeLines(dir, file, value)
 	if err == unix.ENOENT && s.other != "" {
 		file = s.other
 		err = writeLines(dir, file, s.otherValue)
@@ -151,9 +158,13 @@ func (c *Cgroup) set(s *setting) error {
 	case err == unix.EBUSY && strings.HasPrefix(file, "memory."):
 		now, _ := readFile(dir, usageFile(s.in))
 		return fmt.Errorf("%s: %s is less than the container holds now (%s): %w",
-			s.field, s.value, strings.TrimSpace(now), err)
+			s.field, value, strings.TrimSpace(now), err)
+	case err == unix.EINVAL && file == "memory.limit_in_bytes":
+		sum, _ := readFile(dir, "memory.memsw.limit_in_bytes")
+		return fmt.Errorf("%s: %s is above the limit of memory and swap together, %s: %w",
+			s.field, value, strings.TrimSpace(sum), err)
 	}
-	return fmt.Errorf("%s: %w", s.field, opError("write", fmt.Sprintf("%q to %s", s.value, file), err))
+	return fmt.Errorf("%s: %w", s.field, opError("write", fmt.Sprintf("%q to %s", value, file), err))
 }
 
 func usageFile(x *hierarchy) string {
@@ -180,3 +191,13 @@ func writeLines(dir int, file, value string) error {
 }
 
 func number[T int64 | uint64 | uint32 | uint16](n T) string { return fmt.Sprint(n) }
+
+// less compares two sizes that came from us or from the kernel.
+func less(a, b string) bool { return parse(a) < parse(b) }
+
+func difference(a, b string) string { return number(parse(a) - parse(b)) }
+
+func parse(s string) int64 {
+	n, _ := strconv.ParseInt(s, 10, 64)
+	return n
+}
