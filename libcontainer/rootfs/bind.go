@@ -22,27 +22,24 @@ func (p *Plan) mountBind(m *Mount) error {
 
 // putClone attaches a clone; a file needs a file as its mount point.
 func (p *Plan) putClone(m *Mount, fd int) error {
-	// The common case costs no look at the source: the mount point is there.
-	flags := 0
-	if m.Path == "/proc" {
-		flags = unix.O_NOFOLLOW
+	var at place
+	var err error = unix.ENOENT
+	if !m.strict() {
+		// The usual case costs no look at the source: the mount point is there.
+		at.fd, err = openat2(p.root.fd, m.Path, unix.O_PATH, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_SYMLINKS)
+		at.straight = true
 	}
-	target, err := p.root.open(m.Path, unix.O_PATH|flags)
-	if err != nil || flags != 0 {
-		if err == nil {
-			unix.Close(target)
-		}
+	if err != nil {
 		var st unix.Stat_t
 		if err := unix.Fstat(fd, &st); err != nil {
 			return fmt.Errorf("mount %s: %w", m, err)
 		}
-		target, _, flags, err = p.target(m, st.Mode&unix.S_IFMT == unix.S_IFDIR)
-		if err != nil {
+		if at, err = p.target(m, st.Mode&unix.S_IFMT == unix.S_IFDIR); err != nil {
 			return err
 		}
 	}
-	defer unix.Close(target)
-	return p.put(m, fd, target, flags)
+	defer unix.Close(at.fd)
+	return p.put(m, fd, at)
 }
 
 func (p *Plan) cloneSource(m *Mount) (int, error) {

@@ -125,12 +125,12 @@ func (p *Plan) mountCgroup1(m *Mount) error {
 		return fmt.Errorf("mount %s: %w", m, err)
 	}
 	defer unix.Close(tmpfs)
-	target, _, flags, err := p.target(m, true)
+	at, err := p.target(m, true)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(target)
-	if err := p.put(&top, tmpfs, target, flags); err != nil {
+	defer unix.Close(at.fd)
+	if err := p.put(&top, tmpfs, at); err != nil {
 		return err
 	}
 	for _, h := range hierarchies {
@@ -141,7 +141,7 @@ func (p *Plan) mountCgroup1(m *Mount) error {
 			return fmt.Errorf("mount cgroup %s on %q: %w", h.controllers, m.Path, err)
 		}
 	}
-	if readonly := (m.Attr.Set | m.Rattr.Set) & unix.MOUNT_ATTR_RDONLY; readonly != 0 {
+	if readonly := m.attributes() & unix.MOUNT_ATTR_RDONLY; readonly != 0 {
 		if err := mountSetattr(tmpfs, unix.AT_EMPTY_PATH, Attributes{Set: readonly}); err != nil {
 			return fmt.Errorf("mount %s: %w", m, err)
 		}

@@ -142,10 +142,11 @@ func (p *Plan) Devices() error {
 	defer unix.Umask(unix.Umask(0)) // the modes are the config's, not the caller's
 	dev := -1
 	if !p.DevBound {
-		var err error
-		if dev, _, err = p.root.create("/dev", true, unix.O_DIRECTORY); err != nil {
+		at, err := p.root.create("/dev", true, unix.O_DIRECTORY)
+		if err != nil {
 			return fmt.Errorf("create %q: %w", "/dev", err)
 		}
+		dev = at.fd
 		defer unix.Close(dev)
 	}
 	for i := range p.Nodes {
@@ -184,10 +185,11 @@ func (p *Plan) makeDevice(dev int, d *Device) error {
 		if p.DevBound && strings.HasPrefix(dir, "/dev/") {
 			return nil
 		}
-		var err error
-		if at, _, err = p.root.create(dir, true, unix.O_DIRECTORY); err != nil {
+		above, err := p.root.create(dir, true, unix.O_DIRECTORY)
+		if err != nil {
 			return fmt.Errorf("create %q: %w", dir, err)
 		}
+		at = above.fd
 		defer unix.Close(at)
 	} else if p.DevBound {
 		return nil

@@ -11,14 +11,14 @@ import (
 
 // mountFilesystem mounts a new instance of a filesystem.
 func (p *Plan) mountFilesystem(m *Mount) error {
-	target, made, flags, err := p.target(m, true)
+	at, err := p.target(m, true)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(target)
+	defer unix.Close(at.fd)
 	data := m.Data
-	if m.Type == "tmpfs" && !made {
-		data = inheritOwner(target, data)
+	if m.Type == "tmpfs" && !at.made {
+		data = inheritOwner(at.fd, data)
 	}
 	if p.Label != "" && labelled(m.Type) {
 		data = append(data[:len(data):len(data)], p.LabelKey+"="+p.Label)
@@ -28,7 +28,7 @@ func (p *Plan) mountFilesystem(m *Mount) error {
 	case m.File != nil:
 		fd, err = unix.FcntlInt(m.File.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	case m.needsOldCall():
-		return p.mountOld(m, target, data, flags)
+		return p.mountOld(m, at, data)
 	default:
 		fd, err = m.detached(m.Type, data)
 	}
@@ -40,11 +40,11 @@ func (p *Plan) mountFilesystem(m *Mount) error {
 	}
 	defer unix.Close(fd)
 	if m.CopyUp {
-		if err := copyUp(target, fd); err != nil {
+		if err := copyUp(at.fd, fd); err != nil {
 			return fmt.Errorf("copy %q up: %w", m.Path, err)
 		}
 	}
-	if err := p.put(m, fd, target, flags); err != nil {
+	if err := p.put(m, fd, at); err != nil {
 		return err
 	}
 	return p.finish(m, fd)
@@ -73,7 +73,7 @@ func (p *Plan) finish(m *Mount, fd int) error {
 // attributes are what a new mount starts with: r… options mean the same as plain
 // ones while nothing is mounted below.
 func (m *Mount) attributes() uint64 {
-	set := m.Attr.Set&^m.Rattr.Clear | m.Rattr.Set
+	set := m.Rattr.Set&^m.Attr.Clear | m.Attr.Set
 	if m.Late {
 		set &^= unix.MOUNT_ATTR_RDONLY
 	}

@@ -53,22 +53,37 @@ func inside(t testing.TB, flags uintptr, maps ...syscall.SysProcIDMap) bool {
 	return false
 }
 
-// each is a t.Run that does not start a goroutine of its own: mounts, umask and
-// root belong to the thread's process, but deadlines and fatal errors to t.
+// A bundle for one container.
 type bundle struct {
 	t    testing.TB
 	dir  string
 	spec *specs.Spec
 }
 
-// newBundle makes a bundle with an empty root filesystem on a tmpfs.
+// host is the mount namespace in which bundles are made, 0 until the first.
+var host int
+
+// newBundle makes a bundle with an empty root filesystem on a tmpfs, in the mount
+// namespace that plays the host.
 func newBundle(t testing.TB) *bundle {
 	t.Helper()
+	if host == 0 {
+		fd, err := unix.Open("/proc/thread-self/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		host = fd
+	} else if err := unix.Setns(host, unix.CLONE_NEWNS); err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	if err := unix.Mount("bundle", dir, "tmpfs", 0, "mode=755"); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	t.Cleanup(func() {
+		_ = unix.Setns(host, unix.CLONE_NEWNS)
+		_ = unix.Unmount(dir, unix.MNT_DETACH)
+	})
 	b := &bundle{t: t, dir: dir, spec: &specs.Spec{
 		Root:  &specs.Root{Path: "rootfs"},
 		Linux: &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.MountNamespace}}},
@@ -121,7 +136,8 @@ func (b *bundle) plan() *Plan {
 	return p
 }
 
-// steps does the named steps: "mount" is Private and Mount, "all" is everything.
+// steps goes through the steps up to the named one, in a mount namespace of its
+// own; "" is all of them.
 func (b *bundle) steps(last string) (*Plan, error) {
 	b.t.Helper()
 	p := b.plan()
@@ -129,6 +145,9 @@ func (b *bundle) steps(last string) (*Plan, error) {
 		return p, err
 	}
 	defer p.Close()
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		b.t.Fatal(err)
+	}
 	for _, s := range []struct {
 		name string
 		run  func() error
@@ -163,7 +182,7 @@ func (b *bundle) must(last string) *Plan {
 // info returns the mount at a path that this process sees, the topmost one.
 func info(t testing.TB, point string) (found mountInfo) {
 	t.Helper()
-	data, err := os.ReadFile("/proc/self/mountinfo")
+	data, err := os.ReadFile("/proc/thread-self/mountinfo")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -118,19 +118,28 @@ func (p *Plan) Mount() error {
 }
 
 // put attaches the detached mount fd at the mount's path and proves that it got
-// there. The caller keeps fd.
-func (p *Plan) put(m *Mount, fd int, target int, flags int) error {
-	if err := p.checkTarget(m, fd, target); err != nil {
+// there. The caller keeps fd and closes the place.
+func (p *Plan) put(m *Mount, fd int, at place) error {
+	if m.Path == "/proc" {
+		if err := checkProcSource(m, fd); err != nil {
+			return err
+		}
+	}
+	if err := checkTarget(m, at); err != nil {
 		return err
 	}
-	if err := attach(fd, target); err != nil {
-		return fmt.Errorf("mount %s: %w", m, hint(err, fd, target))
+	if err := attach(fd, at.fd); err != nil {
+		return fmt.Errorf("mount %s: %w", m, hint(err, fd))
 	}
-	if err := p.root.leadsTo(m.Path, flags, fd); err != nil {
+	if err := p.root.leadsTo(m.Path, at.flags, fd); err != nil {
 		return fmt.Errorf("mount %s: %w", m, err)
 	}
-	for _, propagation := range m.Propagation {
-		if err := setPropagation(fd, "", unix.AT_EMPTY_PATH|recursive(propagation&unix.MS_REC != 0), propagation&^unix.MS_REC); err != nil {
+	return m.propagate(fd)
+}
+
+func (m *Mount) propagate(fd int) error {
+	for _, flags := range m.Propagation {
+		if err := setPropagation(fd, "", unix.AT_EMPTY_PATH|recursive(flags&unix.MS_REC != 0), flags&^unix.MS_REC); err != nil {
 			return fmt.Errorf("set propagation of %q: %w", m.Path, err)
 		}
 	}
@@ -140,42 +149,41 @@ func (p *Plan) put(m *Mount, fd int, target int, flags int) error {
 // target opens the mount point, making it if it is missing. proc, sysfs and what
 // goes on /proc need a directory that is no link: on a link, the mount would be
 // somewhere else, and the real /proc the image's (CVE-2019-19921).
-func (p *Plan) target(m *Mount, dir bool) (fd int, made bool, flags int, err error) {
-	if m.Path == "/proc" || m.Kind == Filesystem && (m.Type == "proc" || m.Type == "sysfs") {
+func (p *Plan) target(m *Mount, dir bool) (place, error) {
+	flags := 0
+	if m.strict() {
 		flags = unix.O_NOFOLLOW
 	}
-	fd, made, err = p.root.create(m.Path, dir, flags)
+	at, err := p.root.create(m.Path, dir, flags)
 	if err != nil {
-		return -1, false, flags, fmt.Errorf("create mount point %q: %w", m.Path, err)
+		return at, fmt.Errorf("create mount point %q: %w", m.Path, err)
 	}
-	if flags != 0 {
-		var st unix.Stat_t
-		if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR {
-			unix.Close(fd)
-			return -1, false, flags, fmt.Errorf("mount %s: the mount point is not an ordinary directory", m)
-		}
+	if flags == 0 {
+		return at, nil
 	}
-	return fd, made, flags, nil
+	var st unix.Stat_t
+	if err := unix.Fstat(at.fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		unix.Close(at.fd)
+		return at, fmt.Errorf("mount %s: the mount point is not an ordinary directory", m)
+	}
+	return at, nil
 }
 
-// checkTarget looks at where a path really led: a link of the image may lead into
-// procfs where the words of config.json do not.
-func (p *Plan) checkTarget(m *Mount, fd, target int) error {
-	if m.Path == "/proc" {
-		return checkProcSource(m, fd)
-	}
-	var fs unix.Statfs_t
-	if err := unix.Fstatfs(target, &fs); err != nil {
-		return fmt.Errorf("statfs %q: %w", m.Path, err)
-	}
-	if fs.Type != unix.PROC_SUPER_MAGIC {
+func (m *Mount) strict() bool {
+	return m.Path == "/proc" || m.Kind == Filesystem && (m.Type == "proc" || m.Type == "sysfs")
+}
+
+// checkTarget refuses a mount point that a link of the image put into procfs. The
+// plan has looked at the words; where no link was on the way, they are the truth.
+func checkTarget(m *Mount, at place) error {
+	if at.straight || m.Path == "/proc" {
 		return nil
 	}
-	straight, err := openat2(p.root.fd, m.Path, unix.O_PATH, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_SYMLINKS)
-	if err == nil {
-		unix.Close(straight)
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(at.fd, &fs); err != nil {
+		return fmt.Errorf("statfs %q: %w", m.Path, err)
 	}
-	if err != nil || !strings.HasPrefix(m.Path, "/proc/") {
+	if fs.Type == unix.PROC_SUPER_MAGIC {
 		return fmt.Errorf("mount %s: the mount point is inside /proc", m)
 	}
 	return nil
@@ -194,7 +202,7 @@ func checkProcSource(m *Mount, fd int) error {
 }
 
 // hint explains an errno that people meet often.
-func hint(err error, fd, target int) error {
+func hint(err error, fd int) error {
 	if err != unix.ENOTDIR {
 		return err
 	}
@@ -228,19 +236,24 @@ func (p *Plan) remount(m *Mount) error {
 		}
 	}
 	if err := setAttributes(target, m); err != nil {
+		if err == unix.EINVAL {
+			err = fmt.Errorf("not a mount point: %w", err)
+		}
 		return fmt.Errorf("remount %q: %w", m.Path, err)
 	}
-	for _, propagation := range m.Propagation {
-		if err := setPropagation(target, "", unix.AT_EMPTY_PATH|recursive(propagation&unix.MS_REC != 0), propagation&^unix.MS_REC); err != nil {
-			return fmt.Errorf("set propagation of %q: %w", m.Path, err)
-		}
-	}
-	return nil
+	return m.propagate(target)
 }
 
-// setAttributes applies the attributes of m to the mount fd: first those of this
-// mount alone, then the recursive ones.
+// setAttributes applies the attributes of m to the mount fd: first those of the
+// whole tree, then those of this mount alone, which were listed later.
 func setAttributes(fd int, m *Mount) error {
+	r := m.Rattr
+	if r.Undo&(unix.MOUNT_ATTR_NOATIME|unix.MOUNT_ATTR_STRICTATIME) != 0 {
+		r.Clear |= unix.MOUNT_ATTR__ATIME
+	}
+	if err := mountSetattr(fd, unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, r); err != nil {
+		return err
+	}
 	a := m.Attr
 	if a.Undo != 0 && a.Clear&unix.MOUNT_ATTR__ATIME == 0 {
 		undo, err := undoes(fd, a.Undo)
@@ -251,14 +264,7 @@ func setAttributes(fd int, m *Mount) error {
 			a.Clear |= unix.MOUNT_ATTR__ATIME
 		}
 	}
-	if err := mountSetattr(fd, unix.AT_EMPTY_PATH, a); err != nil {
-		return err
-	}
-	r := m.Rattr
-	if r.Undo&(unix.MOUNT_ATTR_NOATIME|unix.MOUNT_ATTR_STRICTATIME) != 0 {
-		r.Clear |= unix.MOUNT_ATTR__ATIME
-	}
-	return mountSetattr(fd, unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, r)
+	return mountSetattr(fd, unix.AT_EMPTY_PATH, a)
 }
 
 // undoes tells whether the mount has one of the access time modes.

@@ -42,8 +42,8 @@ var oldFlags = []struct {
 
 // mountOld mounts with mount(2). That call takes a path, and the only path that
 // nobody can redirect is "." after fchdir(2) into the mount point.
-func (p *Plan) mountOld(m *Mount, target int, data []string, lookup int) error {
-	if err := p.oldTargetIsFine(m, target); err != nil {
+func (p *Plan) mountOld(m *Mount, at place, data []string) error {
+	if err := checkTarget(m, at); err != nil {
 		return err
 	}
 	flags := uintptr(m.Super)
@@ -60,7 +60,7 @@ func (p *Plan) mountOld(m *Mount, target int, data []string, lookup int) error {
 		return fmt.Errorf("mount %s: %w", m, err)
 	}
 	defer unix.Close(cwd)
-	err = unix.Fchdir(target)
+	err = unix.Fchdir(at.fd)
 	if err == nil {
 		err = unix.Mount(m.Source, ".", m.Type, flags, strings.Join(quoteContext(data), ","))
 	}
@@ -70,36 +70,22 @@ func (p *Plan) mountOld(m *Mount, target int, data []string, lookup int) error {
 	if err != nil {
 		return fmt.Errorf("mount %s: %w", m, err)
 	}
-	fd, err := p.root.open(m.Path, unix.O_PATH|lookup)
+	fd, err := p.root.open(m.Path, unix.O_PATH|at.flags)
 	if err != nil {
 		return fmt.Errorf("mount %s: %w", m, err)
 	}
 	defer unix.Close(fd)
-	before, err := mountID(target)
+	before, err := mountID(at.fd)
 	if err != nil {
 		return fmt.Errorf("mount %s: %w", m, err)
 	}
 	if after, err := mountID(fd); err != nil || before == after {
 		return fmt.Errorf("mount %s: %w", m, errMoved)
 	}
-	for _, propagation := range m.Propagation {
-		if err := setPropagation(fd, "", unix.AT_EMPTY_PATH|recursive(propagation&unix.MS_REC != 0), propagation&^unix.MS_REC); err != nil {
-			return fmt.Errorf("set propagation of %q: %w", m.Path, err)
-		}
+	if err := m.propagate(fd); err != nil {
+		return err
 	}
 	return p.finish(m, fd)
-}
-
-// oldTargetIsFine does before what put does with a mount in hand.
-func (p *Plan) oldTargetIsFine(m *Mount, target int) error {
-	var fs unix.Statfs_t
-	if err := unix.Fstatfs(target, &fs); err != nil {
-		return fmt.Errorf("statfs %q: %w", m.Path, err)
-	}
-	if fs.Type == unix.PROC_SUPER_MAGIC && m.Path != "/proc" {
-		return fmt.Errorf("mount %s: the mount point is inside /proc", m)
-	}
-	return nil
 }
 
 // quoteContext quotes SELinux contexts, whose categories may contain a comma.

@@ -34,24 +34,67 @@ func openat2(dir int, path string, flags int, resolve uint64) (fd int, err error
 	return fd, err
 }
 
+// A place is an opened path.
+type place struct {
+	fd       int
+	flags    int  // besides O_PATH, for whoever opens it again
+	made     bool // it was missing
+	straight bool // no link was on the way
+}
+
 // create opens path (O_PATH) and makes it if it is missing: a directory, or an
 // empty file. Missing parents are made too, one mkdirat(2) at a time, each below
-// a descriptor that the lookup has proven to be inside. made tells whether the
-// last component is new.
-func (r root) create(path string, dir bool, extra int) (fd int, made bool, err error) {
-	fd, err = r.open(path, unix.O_PATH|extra)
-	if err != unix.ENOENT {
-		return fd, false, err
+// a descriptor that the lookup has proven to be inside.
+func (r root) create(path string, dir bool, flags int) (p place, err error) {
+	p.flags = flags
+	p.fd, err = openat2(r.fd, path, unix.O_PATH|flags, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_SYMLINKS)
+	switch err {
+	case nil:
+		p.straight = true
+		return p, nil
+	case unix.ELOOP:
+		if p.fd, err = r.open(path, unix.O_PATH|flags); err != unix.ENOENT {
+			return p, err
+		}
+	case unix.ENOENT:
+		if p.fd, err = r.add(path, dir); err != unix.EEXIST && err != unix.ENOENT && err != unix.ELOOP {
+			p.made, p.straight = true, true
+			return p, err
+		}
+	default:
+		return p, err
 	}
 	for range maxLinks {
 		var next string
-		fd, made, next, err = r.walk(path, dir)
+		p.fd, p.made, next, err = r.walk(path, dir)
 		if next == "" || err != nil {
-			return fd, made, err
+			return p, err
 		}
 		path = next
 	}
-	return -1, false, unix.ELOOP
+	return p, unix.ELOOP
+}
+
+// add makes the last component of path if its directory exists and no link is on
+// the way there: the usual case of something missing.
+func (r root) add(path string, dir bool) (int, error) {
+	above, name := parent(path)
+	at, err := openat2(r.fd, above, unix.O_PATH|unix.O_DIRECTORY, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_SYMLINKS)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(at)
+	flags := unix.O_PATH | unix.O_NOFOLLOW
+	if dir {
+		flags |= unix.O_DIRECTORY
+		err = unix.Mkdirat(at, name, 0o755)
+	} else {
+		err = unix.Mknodat(at, name, unix.S_IFREG|0o644, 0)
+	}
+	if err != nil {
+		return -1, err // EEXIST: a link to nowhere
+	}
+	return openat2(at, name, flags, unix.RESOLVE_BENEATH|unix.RESOLVE_NO_SYMLINKS)
 }
 
 // walk follows path from the root, component by component, and makes what is

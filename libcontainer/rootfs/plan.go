@@ -199,7 +199,7 @@ func (p *Plan) planMount(i int, in *specs.Mount, bundle string, userns bool, ps 
 	m.checkProc(at, in.Destination, ps)
 
 	// Mount points below a tmpfs, and nodes in /dev, must still be made.
-	if readonly := (m.Attr.Set | m.Rattr.Set) & unix.MOUNT_ATTR_RDONLY; readonly != 0 && m.Kind == Filesystem {
+	if m.Kind == Filesystem && m.attributes()&unix.MOUNT_ATTR_RDONLY != 0 {
 		m.Late = m.Type == "tmpfs" || m.Path == "/dev"
 	}
 	if m.Kind == Bind && m.Path == "/dev" {
@@ -235,6 +235,7 @@ func (m *Mount) planOptions(at string, words []string, ps *config.Problems) (unk
 			m.Attr.apply(o)
 		case optRecursive, optRatime:
 			m.Rattr.apply(o)
+			m.forget(o)
 		case optPropagation:
 			m.Propagation = append(m.Propagation, o.Super)
 		case optIdmap:
@@ -262,6 +263,23 @@ func (m *Mount) planOptions(at string, words []string, ps *config.Problems) (unk
 		}
 	}
 	return unknown
+}
+
+// forget drops what earlier options said of this mount alone, if a recursive one
+// says it for the whole tree. So what is left comes later in the list, and is
+// applied later.
+func (m *Mount) forget(o option) {
+	bits := o.Attr
+	if o.Kind == optRatime {
+		bits = unix.MOUNT_ATTR__ATIME
+		m.Attr.Undo = 0
+	}
+	m.Attr.Set &^= bits
+	m.Attr.Clear &^= bits
+	if bits&unix.MOUNT_ATTR_RDONLY != 0 {
+		m.Super &^= unix.MS_RDONLY
+		m.SuperClear &^= unix.MS_RDONLY
+	}
 }
 
 func (m *Mount) planBind(at, bundle string, ps *config.Problems) {
