@@ -1,0 +1,241 @@
+// Rt is an OCI runtime: it creates containers from bundles and runs them as the
+// runtime specification says. What a container is lives in libcontainer; here
+// are the command line, the log and the terminal.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/c9b5e2ae/rt/libcontainer"
+	"github.com/c9b5e2ae/rt/libcontainer/config"
+	"github.com/urfave/cli/v2"
+)
+
+func main() {
+	// The container's first process is this binary once more. No command line is
+	// built for it: each instruction here is paid twice per container.
+	if len(os.Args) > 1 && os.Args[1] == "init" {
+		os.Exit(exitCode("init", libcontainer.Init()))
+	}
+	os.Exit(rt(os.Args))
+}
+
+var commands = []*cli.Command{
+	createCommand, startCommand, stateCommand, killCommand, deleteCommand,
+	runCommand, execCommand, listCommand, psCommand, pauseCommand, resumeCommand,
+	updateCommand, specCommand, featuresCommand,
+}
+
+var globalFlags = []cli.Flag{
+	&cli.StringFlag{Name: "root", Usage: "`DIR` where the state of containers is kept (default: /run/rt, or $XDG_RUNTIME_DIR/rt for a user who is not root)"},
+	&cli.StringFlag{Name: "log", Usage: "`FILE` file to append errors and warnings to; errors go to stderr too"},
+	&cli.StringFlag{Name: "log-format", Usage: "`FORMAT` of the log, text or json", Value: "text"},
+	&cli.BoolFlag{Name: "debug", Usage: "log more"},
+	&cli.BoolFlag{Name: "systemd-cgroup", Usage: "have systemd make the cgroup; linux.cgroupsPath is then slice:prefix:name"},
+	&cli.StringFlag{Name: "rootless", Usage: "`WHEN` to go on without cgroups that only root can make: true, false or auto", Value: "auto"},
+	&cli.StringFlag{Name: "trace", Usage: "`FILE` file for a timeline of the operation, to be read by chrome://tracing or Perfetto"},
+	&cli.StringFlag{Name: "criu", Usage: "ignored", Hidden: true},
+}
+
+// exitStatus is an error that has been reported already, or needs no report: the
+// status of a container's process.
+type exitStatus int
+
+func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// report takes every message of this process.
+var report = &reporter{stderr: os.Stderr}
+
+// timeline records the operation if --trace or --debug asks for it.
+var (
+	timeline  *libcontainer.Trace
+	traceFile string
+)
+
+// rt runs one command line and returns the exit code: 0, that of the container's
+// process for run and exec, 128+n where signal n ended the operation, 255 where
+// exec failed before its process ran, and else 1.
+func rt(args []string) int {
+	name := programName(args)
+	l := split(args[1:], globalFlags)
+	app := &cli.App{
+		Name:                      name,
+		HelpName:                  name,
+		Usage:                     "creates and runs containers from OCI bundles",
+		Flags:                     globalFlags,
+		Version:                   version,
+		HideHelpCommand:           true,
+		DisableSliceFlagSeparator: true,
+		Before:                    before,
+		Action:                    func(c *cli.Context) error { return noCommand(c, l) },
+		OnUsageError:              usageError,
+		ExitErrHandler:            func(*cli.Context, error) {}, // rt decides about exit codes, here
+	}
+	cli.HelpPrinter = helpPrinter(name)
+	cli.VersionPrinter = printVersion
+	if cmd := find(l.verb); cmd != nil {
+		app.Commands = []*cli.Command{cmd}
+		cmd.HideHelpCommand = true // or an operand "help" would be one
+		cmd.OnUsageError = usageError
+		if !cmd.SkipFlagParsing && cmd != execCommand && cmd != psCommand {
+			// exec's and ps's own operands have flags of theirs.
+			l.rest = flagsFirst(l.rest, cmd.Flags)
+		}
+	}
+	line := append([]string{name}, l.globals...)
+	if l.verb != "" {
+		line = append(append(line, l.verb), l.rest...)
+	}
+	err := app.Run(line)
+	if timeline != nil {
+		if failed := writeTimeline(traceFile, timeline.Rows()); err == nil {
+			err = failed
+		}
+	}
+	return exitCode(l.verb, err)
+}
+
+// exitCode reports err and turns it into an exit code.
+func exitCode(verb string, err error) int {
+	var status exitStatus
+	var interrupted libcontainer.Interrupted
+	if err == nil || errors.As(err, &status) {
+		report.flush()
+		return int(status)
+	}
+	report.fail(err)
+	switch {
+	case errors.As(err, &interrupted):
+		return 128 + int(interrupted.Signal)
+	case verb == "exec":
+		return 255
+	}
+	return 1
+}
+
+func find(verb string) *cli.Command {
+	for _, c := range commands {
+		if c.Name == verb {
+			return c
+		}
+	}
+	return nil
+}
+
+// before sets up the log as soon as the global flags are known.
+func before(c *cli.Context) error {
+	report.verbose = c.Bool("debug")
+	traceFile = c.String("trace")
+	if report.verbose || traceFile != "" {
+		timeline = &libcontainer.Trace{}
+	}
+	if log := c.String("log"); log != "/dev/stderr" {
+		report.path = log
+	}
+	switch format := c.String("log-format"); format {
+	case "text":
+	case "json":
+		report.json = true
+	default:
+		return fmt.Errorf("--log-format %q: must be text or json", format)
+	}
+	switch when := c.String("rootless"); when {
+	case "true", "false", "auto":
+	default:
+		return fmt.Errorf("--rootless %q: must be true, false or auto", when)
+	}
+	return nil
+}
+
+// noCommand is what rt does when the command line names none that it has.
+func noCommand(c *cli.Context, l line) error {
+	verb := l.verb
+	if verb == "" {
+		verb = c.Args().First() // behind "--"
+	}
+	switch verb {
+	case "":
+		return cli.ShowAppHelp(c)
+	case "help":
+		return help(c, l.rest)
+	}
+	return fmt.Errorf("unknown command %.60q%s", verb, hint(verb, commandNames()))
+}
+
+// runtime is the libcontainer side of the global flags.
+func runtime(c *cli.Context) (*libcontainer.Runtime, error) {
+	root := c.String("root")
+	if root == "" {
+		root = defaultRoot()
+	}
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return nil, fmt.Errorf("--root: %w", err)
+	}
+	return &libcontainer.Runtime{
+		Root:     root,
+		Systemd:  c.Bool("systemd-cgroup"),
+		Rootless: c.String("rootless"),
+		Warn:     report.warn,
+		Trace:    timeline,
+	}, nil
+}
+
+// defaultRoot is a directory that goes with the machine's boot, or with the
+// user's session.
+func defaultRoot() string {
+	dir := os.Getenv("XDG_RUNTIME_DIR")
+	if dir == "" {
+		return "/run/rt"
+	}
+	if os.Geteuid() == 0 {
+		// root of a user namespace is a user, unless it says otherwise.
+		facts, err := config.ReadFacts("auto")
+		if err != nil || !facts.Rootless || os.Getenv("USER") == "root" {
+			return "/run/rt"
+		}
+	}
+	return filepath.Join(dir, "rt")
+}
+
+// container loads the container that the first operand names.
+func container(c *cli.Context) (*libcontainer.Container, error) {
+	r, err := runtime(c)
+	if err != nil {
+		return nil, err
+	}
+	return r.Load(c.Args().First())
+}
+
+// operands checks how many there are, and that the first is an id.
+func operands(least, most int) cli.BeforeFunc {
+	return func(c *cli.Context) error {
+		if err := count(least, most)(c); err != nil || c.NArg() == 0 {
+			return err
+		}
+		return libcontainer.CheckID(c.Args().First())
+	}
+}
+
+// count checks how many operands there are; most is -1 for any number.
+func count(least, most int) cli.BeforeFunc {
+	return func(c *cli.Context) error {
+		if n := c.NArg(); n < least || most >= 0 && n > most {
+			return fmt.Errorf("%s: %d operands: usage: %s", c.Command.Name, n, synopsis(c.App.Name, c.Command))
+		}
+		return nil
+	}
+}
+
+// programName is rt, or runc where rt was put in its place: engines look for the
+// name in the version.
+func programName(args []string) string {
+	if len(args) > 0 && strings.TrimPrefix(filepath.Base(args[0]), "docker-") == "runc" {
+		return "runc"
+	}
+	return "rt"
+}
