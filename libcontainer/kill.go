@@ -124,7 +124,7 @@ func (r *Runtime) Update(id string, resources *specs.LinuxResources) error {
 	if err != nil {
 		return err
 	}
-	return updateCgroup(g, resources)
+	return g.Update(resources)
 }
 
 // notRunningIf is the frozen text where the container has ended.

@@ -174,7 +174,7 @@ func (h *host) killLaunched() error {
 func (h *host) sendBootstrap() error {
 	if h.when == create {
 		// The systemd scope is entered while the child waits at the gate.
-		if err := enterCgroup(h.cgroup, h.launched.Pid); err != nil {
+		if err := h.cgroup.Enter(h.launched.Pid); err != nil {
 			return err
 		}
 	}
