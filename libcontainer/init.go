@@ -266,12 +266,31 @@ func (i *initSide) findExecutable() error {
 // ready says that everything that can fail is done, with the timeline so far,
 // and waits for rt's commit.
 func (i *initSide) ready() error {
-	rows := struct{ Rows []Row }{i.trace.Rows()}
+	rows := struct{ Rows []Row }{i.hostTime(i.trace.Rows())}
 	data, _, err := boot.Encode(&rows)
 	if err != nil {
 		return err
 	}
 	return i.ask(boot.Ready, 0, data)
+}
+
+// hostTime takes the offset of a new time namespace out of the timeline. The
+// bootstrap began before it and ended after.
+func (i *initSide) hostTime(rows []Row) []Row {
+	if i.Namespaces == nil {
+		return rows
+	}
+	for _, o := range i.Namespaces.TimeOffsets {
+		if o.Clock != unix.CLOCK_MONOTONIC {
+			continue
+		}
+		shift := o.Secs*1e9 + int64(o.Nanosecs)
+		rows[0].Took -= shift
+		for n := range rows[1:] {
+			rows[1+n].Begin -= shift
+		}
+	}
+	return rows
 }
 
 // waitForStart waits, for as long as it takes, until start connects. A raw
