@@ -73,6 +73,9 @@ func newBundle(t testing.TB) *bundle {
 			t.Fatal(err)
 		}
 		host = fd
+		if err := unix.Unshare(unix.CLONE_FS); err != nil { // setns wants that
+			t.Fatal(err)
+		}
 	} else if err := unix.Setns(host, unix.CLONE_NEWNS); err != nil {
 		t.Fatal(err)
 	}
@@ -145,9 +148,7 @@ func (b *bundle) steps(last string) (*Plan, error) {
 		return p, err
 	}
 	defer p.Close()
-	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
-		b.t.Fatal(err)
-	}
+	b.enter()
 	for _, s := range []struct {
 		name string
 		run  func() error
@@ -167,6 +168,14 @@ func (b *bundle) steps(last string) (*Plan, error) {
 		}
 	}
 	return p, nil
+}
+
+// enter makes the container's mount namespace.
+func (b *bundle) enter() {
+	b.t.Helper()
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // must is steps without an error.

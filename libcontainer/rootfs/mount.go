@@ -129,7 +129,7 @@ func (p *Plan) put(m *Mount, fd int, at place) error {
 		return err
 	}
 	if err := attach(fd, at.fd); err != nil {
-		return fmt.Errorf("mount %s: %w", m, hint(err, fd))
+		return fmt.Errorf("mount %s: %w", m, hint(err, fd, at.fd))
 	}
 	if err := p.root.leadsTo(m.Path, at.flags, fd); err != nil {
 		return fmt.Errorf("mount %s: %w", m, err)
@@ -201,16 +201,21 @@ func checkProcSource(m *Mount, fd int) error {
 	return nil
 }
 
-// hint explains an errno that people meet often.
-func hint(err error, fd int) error {
-	if err != unix.ENOTDIR {
+// hint explains what people meet often: mount(2) says ENOTDIR when a file and a
+// directory meet, move_mount(2) an EINVAL that could be anything.
+func hint(err error, fd, target int) error {
+	var a, b unix.Stat_t
+	if err != unix.EINVAL && err != unix.ENOTDIR || unix.Fstat(fd, &a) != nil || unix.Fstat(target, &b) != nil {
 		return err
 	}
-	var st unix.Stat_t
-	if unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
-		return fmt.Errorf("the source is a directory and the mount point is a file: %w", err)
+	from, to := a.Mode&unix.S_IFMT == unix.S_IFDIR, b.Mode&unix.S_IFMT == unix.S_IFDIR
+	switch {
+	case from && !to:
+		return fmt.Errorf("the source is a directory and the mount point is a file: %w", unix.ENOTDIR)
+	case to && !from:
+		return fmt.Errorf("the source is a file and the mount point is a directory: %w", unix.ENOTDIR)
 	}
-	return fmt.Errorf("the source is a file and the mount point is a directory: %w", err)
+	return err
 }
 
 func (m *Mount) String() string {
