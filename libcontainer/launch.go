@@ -255,6 +255,24 @@ func (h *host) setProcessLimits() error {
 	return h.plan.Process.Outside(h.process.Pid)
 }
 
+// moveDevices moves interfaces of the host into the container's network
+// namespace. A hook of the runtime namespace finds them there.
+func (h *host) moveDevices() error {
+	if len(h.plan.Network.Devices) == 0 {
+		return nil
+	}
+	netns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", h.process.Pid))
+	if err != nil {
+		return err
+	}
+	h.keep(netns)
+	moved, err := h.plan.Network.Move(netns)
+	if err == nil {
+		h.undo.push(moved.Back)
+	}
+	return err
+}
+
 // setCgroupLimits sets the limits of the cgroup while the Go runtime starts in
 // init, before init makes devices: a devices cgroup of v1 changes in many steps.
 func (h *host) setCgroupLimits() error { return h.cgroup.Apply() }

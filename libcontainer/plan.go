@@ -8,6 +8,7 @@ import (
 	"github.com/c9b5e2ae/rt/libcontainer/config"
 	"github.com/c9b5e2ae/rt/libcontainer/hooks"
 	"github.com/c9b5e2ae/rt/libcontainer/namespaces"
+	"github.com/c9b5e2ae/rt/libcontainer/network"
 	"github.com/c9b5e2ae/rt/libcontainer/process"
 	"github.com/c9b5e2ae/rt/libcontainer/rootfs"
 	"github.com/c9b5e2ae/rt/seccomp"
@@ -19,6 +20,7 @@ import (
 type Plan struct {
 	Namespaces *namespaces.Plan
 	Cgroup     *cgroups.Plan // nil for exec, which enters init's
+	Network    *network.Plan // nil for exec
 	Rootfs     *rootfs.Plan  // nil for exec
 	Process    *process.Plan // nil for a container without process
 	Hooks      *hooks.Plan   // nil for exec
@@ -53,6 +55,7 @@ func planCreate(s *specs.Spec, o *CreateOptions, systemd bool, f *config.Facts, 
 	config.PlanDocument(s, ps)
 	p := &Plan{
 		Namespaces: namespaces.PlanNamespaces(s, f, ps),
+		Network:    network.PlanNetwork(s, f, ps),
 		Rootfs:     rootfs.PlanRootfs(s, o.Bundle, f, ps),
 		Cgroup:     cgroups.PlanCgroup(s, o.ID, systemd, f, ps),
 		Hooks:      hooks.PlanHooks(s, ps),
