@@ -41,6 +41,7 @@ func inside(t testing.TB, flags uintptr, maps ...syscall.SysProcIDMap) bool {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | flags, Pdeathsig: syscall.SIGKILL}
 	if flags&unix.CLONE_NEWUSER != 0 {
 		cmd.SysProcAttr.UidMappings, cmd.SysProcAttr.GidMappings = maps, maps
+		cmd.SysProcAttr.Credential = &syscall.Credential{NoSetGroups: true}
 	}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
