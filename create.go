@@ -22,31 +22,33 @@ var createFlags = []cli.Flag{
 	&cli.IntFlag{Name: "preserve-fds", Usage: "`N` number of descriptors, from 3 on, that the container gets"},
 }
 
-var createCommand = &cli.Command{
-	Name:      "create",
-	Usage:     "create a container from a bundle",
-	ArgsUsage: "<container-id>",
-	Description: `Makes everything that the bundle's config.json asks for, and leaves a process
+func createCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "create",
+		Usage:     "create a container from a bundle",
+		ArgsUsage: "<container-id>",
+		Description: `Makes everything that the bundle's config.json asks for, and leaves a process
 waiting in it that ` + "`start`" + ` turns into the container's program. The id is free to
 choose and must be new. Where --bundle is not given, the current directory has
 no config.json and a directory named like the id has one, that is the bundle.`,
-	Flags:  createFlags,
-	Before: count(1, 1),
-	Action: func(c *cli.Context) error {
-		r, err := runtime(c)
-		if err != nil {
+		Flags:  createFlags,
+		Before: count(1, 1),
+		Action: func(c *cli.Context) error {
+			r, err := runtime(c)
+			if err != nil {
+				return err
+			}
+			o, err := createOptions(c)
+			if err != nil {
+				return err
+			}
+			_, p, err := r.Create(o)
+			if err == nil {
+				p.Release()
+			}
 			return err
-		}
-		o, err := createOptions(c)
-		if err != nil {
-			return err
-		}
-		_, p, err := r.Create(o)
-		if err == nil {
-			p.Release()
-		}
-		return err
-	},
+		},
+	}
 }
 
 // createOptions are the flags of create and run.

@@ -24,63 +24,65 @@ var processFlags = []cli.Flag{
 	&cli.StringSliceFlag{Name: "cap", Aliases: []string{"c"}, Usage: "`CAPABILITY` to add to those of the container; may be repeated"},
 }
 
-var execCommand = &cli.Command{
-	Name:      "exec",
-	Usage:     "run another process in a container",
-	ArgsUsage: "<container-id> <program> [argument...]",
-	Description: `Runs a program in a created or running container, as the user, with the
+func execCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "exec",
+		Usage:     "run another process in a container",
+		ArgsUsage: "<container-id> <program> [argument...]",
+		Description: `Runs a program in a created or running container, as the user, with the
 environment, the working directory and the limits of the container's own
 process, except where flags or --process say otherwise. Exits with the
 program's status; with 255 if it could not be run.`,
-	Flags: slices.Concat([]cli.Flag{
-		&cli.StringFlag{Name: "process", Aliases: []string{"p"}, Usage: "`FILE` JSON that describes the process, like process in config.json"},
-		&cli.BoolFlag{Name: "tty", Aliases: []string{"t"}, Usage: "give the process a terminal"},
-		&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "return as soon as the program runs"},
-	}, processFlags, []cli.Flag{
-		&cli.StringFlag{Name: "console-socket", Usage: "`PATH` Unix socket to send the process's terminal to"},
-		&cli.StringFlag{Name: "pid-file", Usage: "`FILE` file for the process id"},
-		&cli.StringFlag{Name: "pidfd-socket", Usage: "`PATH` Unix socket to send a pidfd of the process to"},
-		&cli.IntFlag{Name: "preserve-fds", Usage: "`N` number of descriptors, from 3 on, that the process gets"},
-		&cli.StringSliceFlag{Name: "cgroup", Usage: "`[CONTROLLER:]PATH` cgroup below the container's to run in"},
-		&cli.BoolFlag{Name: "ignore-paused", Usage: "exec in a paused container: the process waits for resume"},
-	}),
-	Before: operands(1, -1),
-	Action: func(c *cli.Context) error {
-		o := libcontainer.ExecOptions{
-			PidFile:       c.String("pid-file"),
-			PidfdSocket:   c.String("pidfd-socket"),
-			ConsoleSocket: c.String("console-socket"),
-			PreserveFDs:   c.Int("preserve-fds"),
-			ListenFDs:     listenFDs(os.Getenv, os.Getpid()),
-			Cgroup:        c.StringSlice("cgroup"),
-			IgnorePaused:  c.Bool("ignore-paused"),
-		}
-		if o.PreserveFDs < 0 {
-			return fmt.Errorf("--preserve-fds %d: must not be negative", o.PreserveFDs)
-		}
-		ctr, err := container(c)
-		if err != nil {
-			return err
-		}
-		defer ctr.Close()
-		if o.Process, err = processOf(c, ctr); err != nil {
-			return err
-		}
-		if c.Bool("detach") {
-			p, err := ctr.Exec(o)
-			if err == nil {
-				p.Release()
+		Flags: slices.Concat([]cli.Flag{
+			&cli.StringFlag{Name: "process", Aliases: []string{"p"}, Usage: "`FILE` JSON that describes the process, like process in config.json"},
+			&cli.BoolFlag{Name: "tty", Aliases: []string{"t"}, Usage: "give the process a terminal"},
+			&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "return as soon as the program runs"},
+		}, processFlags, []cli.Flag{
+			&cli.StringFlag{Name: "console-socket", Usage: "`PATH` Unix socket to send the process's terminal to"},
+			&cli.StringFlag{Name: "pid-file", Usage: "`FILE` file for the process id"},
+			&cli.StringFlag{Name: "pidfd-socket", Usage: "`PATH` Unix socket to send a pidfd of the process to"},
+			&cli.IntFlag{Name: "preserve-fds", Usage: "`N` number of descriptors, from 3 on, that the process gets"},
+			&cli.StringSliceFlag{Name: "cgroup", Usage: "`[CONTROLLER:]PATH` cgroup below the container's to run in"},
+			&cli.BoolFlag{Name: "ignore-paused", Usage: "exec in a paused container: the process waits for resume"},
+		}),
+		Before: operands(1, -1),
+		Action: func(c *cli.Context) error {
+			o := libcontainer.ExecOptions{
+				PidFile:       c.String("pid-file"),
+				PidfdSocket:   c.String("pidfd-socket"),
+				ConsoleSocket: c.String("console-socket"),
+				PreserveFDs:   c.Int("preserve-fds"),
+				ListenFDs:     listenFDs(os.Getenv, os.Getpid()),
+				Cgroup:        c.StringSlice("cgroup"),
+				IgnorePaused:  c.Bool("ignore-paused"),
 			}
-			return err
-		}
-		if o.ConsoleSocket != "" {
-			return errors.New("--console-socket: needs --detach")
-		}
-		return foreground(func(console *os.File) (*libcontainer.Process, error) {
-			o.Console = console
-			return ctr.Exec(o)
-		})
-	},
+			if o.PreserveFDs < 0 {
+				return fmt.Errorf("--preserve-fds %d: must not be negative", o.PreserveFDs)
+			}
+			ctr, err := container(c)
+			if err != nil {
+				return err
+			}
+			defer ctr.Close()
+			if o.Process, err = processOf(c, ctr); err != nil {
+				return err
+			}
+			if c.Bool("detach") {
+				p, err := ctr.Exec(o)
+				if err == nil {
+					p.Release()
+				}
+				return err
+			}
+			if o.ConsoleSocket != "" {
+				return errors.New("--console-socket: needs --detach")
+			}
+			return foreground(func(console *os.File) (*libcontainer.Process, error) {
+				o.Console = console
+				return ctr.Exec(o)
+			})
+		},
+	}
 }
 
 // processOf is the process that the command line asks for.

@@ -13,21 +13,23 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-var featuresCommand = &cli.Command{
-	Name:  "features",
-	Usage: "print what rt can do as JSON",
-	Description: `Prints the features document of the runtime specification: what this build
+func featuresCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "features",
+		Usage: "print what rt can do as JSON",
+		Description: `Prints the features document of the runtime specification: what this build
 understands in a config.json. It needs no container and no privilege, and says
 nothing about the host except for the seccomp flags that its kernel takes.`,
-	Before: count(0, 0),
-	Action: func(c *cli.Context) error {
-		data, err := json.MarshalIndent(featureDocument(), "", "  ")
-		if err != nil {
+		Before: count(0, 0),
+		Action: func(c *cli.Context) error {
+			data, err := json.MarshalIndent(featureDocument(), "", "  ")
+			if err != nil {
+				return err
+			}
+			_, err = os.Stdout.Write(append(data, '\n'))
 			return err
-		}
-		_, err = os.Stdout.Write(append(data, '\n'))
-		return err
-	},
+		},
+	}
 }
 
 // featureDocument claims what works, and nothing else: engines decide by it

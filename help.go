@@ -25,8 +25,8 @@ func helpPrinter(name string) func(io.Writer, string, any) {
 func appHelp(w io.Writer, name string) {
 	fmt.Fprintf(w, "%s creates and runs containers from OCI bundles.\n\nUsage: %s [global options] <command> [options] [operands]\n\nCommands:\n", name, name)
 	var rows [][2]string
-	for _, c := range commands {
-		rows = append(rows, [2]string{c.Name, c.Usage})
+	for _, v := range verbs {
+		rows = append(rows, [2]string{v.name, v.command().Usage})
 	}
 	columns(w, rows)
 	fmt.Fprint(w, "\nGlobal options:\n")
@@ -168,9 +168,9 @@ func flagNames(flags []cli.Flag) []string {
 }
 
 func commandNames() []string {
-	names := make([]string, len(commands))
-	for i, c := range commands {
-		names[i] = c.Name
+	names := make([]string, len(verbs))
+	for i, v := range verbs {
+		names[i] = v.name
 	}
 	return names
 }

@@ -8,8 +8,12 @@ import (
 
 func TestHelpFitsATerminal(t *testing.T) {
 	var pages []string
-	for _, c := range commands {
+	for _, v := range verbs {
 		var b bytes.Buffer
+		c := v.command()
+		if c.Name != v.name || c.Usage == "" || c.Description == "" {
+			t.Errorf("%s: %+v", v.name, c)
+		}
 		commandHelp(&b, "rt", c)
 		pages = append(pages, b.String())
 	}

@@ -10,49 +10,51 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-var listCommand = &cli.Command{
-	Name:  "list",
-	Usage: "list the containers below the root directory",
-	Description: `Lists the containers whose state is kept below --root. One whose state can't be
+func listCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "list",
+		Usage: "list the containers below the root directory",
+		Description: `Lists the containers whose state is kept below --root. One whose state can't be
 read is listed with the status "broken": only ` + "`delete --force`" + ` helps it.`,
-	Flags: []cli.Flag{
-		&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "`FORMAT` table or json"},
-		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print ids only"},
-	},
-	Before: operands(0, 0),
-	Action: func(c *cli.Context) error {
-		format := c.String("format")
-		if format != "table" && format != "json" {
-			return fmt.Errorf("--format %q: must be table or json", format)
-		}
-		r, err := runtime(c)
-		if err != nil {
-			return err
-		}
-		list, err := r.List()
-		if err != nil {
-			return err
-		}
-		for i := range list {
-			if list[i].Err != nil {
-				list[i].Status = "broken"
-				report.warn(list[i].Err.Error())
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "`FORMAT` table or json"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print ids only"},
+		},
+		Before: operands(0, 0),
+		Action: func(c *cli.Context) error {
+			format := c.String("format")
+			if format != "table" && format != "json" {
+				return fmt.Errorf("--format %q: must be table or json", format)
 			}
-		}
-		switch {
-		case c.Bool("quiet"):
-			var b []byte
-			for _, info := range list {
-				b = append(append(b, info.ID...), '\n')
+			r, err := runtime(c)
+			if err != nil {
+				return err
 			}
-			_, err = os.Stdout.Write(b)
-		case format == "json":
-			_, err = os.Stdout.Write(append(appendStates(nil, list), '\n'))
-		default:
-			err = table(list)
-		}
-		return err
-	},
+			list, err := r.List()
+			if err != nil {
+				return err
+			}
+			for i := range list {
+				if list[i].Err != nil {
+					list[i].Status = "broken"
+					report.warn(list[i].Err.Error())
+				}
+			}
+			switch {
+			case c.Bool("quiet"):
+				var b []byte
+				for _, info := range list {
+					b = append(append(b, info.ID...), '\n')
+				}
+				_, err = os.Stdout.Write(b)
+			case format == "json":
+				_, err = os.Stdout.Write(append(appendStates(nil, list), '\n'))
+			default:
+				err = table(list)
+			}
+			return err
+		},
+	}
 }
 
 func table(list []libcontainer.Info) error {

@@ -121,7 +121,8 @@ func (r *reporter) open() error {
 }
 
 // maxLine keeps what a call says on stderr below the 4 KiB that fit into a pipe
-// whatever its size: conmon reads it only after rt has ended.
+// whatever its size: conmon reads it only after rt has ended. Where it is more,
+// the end tells most: the last words of a hook, the errno.
 const maxLine = 3500
 
 // oneLine makes a message fit for a terminal and for callers that read one line:
@@ -130,7 +131,7 @@ const maxLine = 3500
 func oneLine(s string) string {
 	s = strings.TrimSpace(s)
 	if len(s) > maxLine {
-		s = strings.ToValidUTF8(s[:maxLine], "") + "…"
+		s = strings.ToValidUTF8(s[:maxLine/3]+" … "+s[len(s)-maxLine*2/3:], "")
 	}
 	if strings.IndexFunc(s, isControl) < 0 {
 		return s

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 func TestReporter(t *testing.T) {
@@ -84,7 +85,8 @@ func TestReporterUnwritable(t *testing.T) {
 }
 
 func TestOneLineIsShort(t *testing.T) {
-	if n := len(oneLine(strings.Repeat("€", 1<<20))); n > 4096 {
-		t.Errorf("%d bytes on stderr", n)
+	got := oneLine("begin" + strings.Repeat("€", 1<<20) + "end")
+	if len(got) > 4096 || !strings.HasPrefix(got, "begin") || !strings.HasSuffix(got, "end") || !utf8.ValidString(got) {
+		t.Errorf("%d bytes: %.20s … %s", len(got), got, got[len(got)-20:])
 	}
 }

@@ -24,10 +24,15 @@ func main() {
 	os.Exit(rt(os.Args))
 }
 
-var commands = []*cli.Command{
-	createCommand, startCommand, stateCommand, killCommand, deleteCommand,
-	runCommand, execCommand, listCommand, psCommand, pauseCommand, resumeCommand,
-	updateCommand, specCommand, featuresCommand,
+// verbs are the commands. They are functions because one call needs one of them:
+// what a package variable needs to be made, each init of a container pays too.
+var verbs = []struct {
+	name    string
+	command func() *cli.Command
+}{
+	{"create", createCommand}, {"start", startCommand}, {"state", stateCommand}, {"kill", killCommand}, {"delete", deleteCommand},
+	{"run", runCommand}, {"exec", execCommand}, {"list", listCommand}, {"ps", psCommand}, {"pause", pauseCommand},
+	{"resume", resumeCommand}, {"update", updateCommand}, {"spec", specCommand}, {"features", featuresCommand},
 }
 
 var globalFlags = []cli.Flag{
@@ -81,8 +86,9 @@ func rt(args []string) int {
 		app.Commands = []*cli.Command{cmd}
 		cmd.HideHelpCommand = true // or an operand "help" would be one
 		cmd.OnUsageError = usageError
-		if !cmd.SkipFlagParsing && cmd != execCommand && cmd != psCommand {
-			// exec's and ps's own operands have flags of theirs.
+		switch l.verb {
+		case "exec", "ps", "spec": // their operands have flags of their own
+		default:
 			l.rest = flagsFirst(l.rest, cmd.Flags)
 		}
 	}
@@ -117,10 +123,11 @@ func exitCode(verb string, err error) int {
 	return 1
 }
 
+// find makes the command of a verb, nil if there is none.
 func find(verb string) *cli.Command {
-	for _, c := range commands {
-		if c.Name == verb {
-			return c
+	for _, v := range verbs {
+		if v.name == verb {
+			return v.command()
 		}
 	}
 	return nil

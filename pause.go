@@ -5,23 +5,27 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-var pauseCommand = &cli.Command{
-	Name:      "pause",
-	Usage:     "suspend all processes of a container",
-	ArgsUsage: "<container-id>",
-	Description: `Freezes every process of a created or running container, until ` + "`resume`" + `.
+func pauseCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "pause",
+		Usage:     "suspend all processes of a container",
+		ArgsUsage: "<container-id>",
+		Description: `Freezes every process of a created or running container, until ` + "`resume`" + `.
 Signals wait until then too, except KILL.`,
-	Before: operands(1, 1),
-	Action: onID((*libcontainer.Runtime).Pause),
+		Before: operands(1, 1),
+		Action: onID((*libcontainer.Runtime).Pause),
+	}
 }
 
-var resumeCommand = &cli.Command{
-	Name:        "resume",
-	Usage:       "let a paused container go on",
-	ArgsUsage:   "<container-id>",
-	Description: `Thaws every process of a container that ` + "`pause`" + ` froze.`,
-	Before:      operands(1, 1),
-	Action:      onID((*libcontainer.Runtime).Resume),
+func resumeCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "resume",
+		Usage:       "let a paused container go on",
+		ArgsUsage:   "<container-id>",
+		Description: `Thaws every process of a container that ` + "`pause`" + ` froze.`,
+		Before:      operands(1, 1),
+		Action:      onID((*libcontainer.Runtime).Resume),
+	}
 }
 
 // onID is the action of a command that needs an id and nothing else.

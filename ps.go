@@ -12,50 +12,52 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-var psCommand = &cli.Command{
-	Name:      "ps",
-	Usage:     "list the processes of a container",
-	ArgsUsage: "<container-id> [ps options]",
-	Description: `Lists the processes in the container's cgroup, those of ` + "`exec`" + ` too, with their
+func psCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "ps",
+		Usage:     "list the processes of a container",
+		ArgsUsage: "<container-id> [ps options]",
+		Description: `Lists the processes in the container's cgroup, those of ` + "`exec`" + ` too, with their
 process ids as the host sees them. The table is that of ps(1) on the host, which
 is given the options behind the id, -ef if there are none.`,
-	Flags: []cli.Flag{
-		&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "`FORMAT` table, or json for the numbers alone"},
-	},
-	Before: operands(1, -1),
-	Action: func(c *cli.Context) error {
-		format := c.String("format")
-		if format != "table" && format != "json" {
-			return fmt.Errorf("--format %q: must be table or json", format)
-		}
-		ctr, err := container(c)
-		if err != nil {
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "`FORMAT` table, or json for the numbers alone"},
+		},
+		Before: operands(1, -1),
+		Action: func(c *cli.Context) error {
+			format := c.String("format")
+			if format != "table" && format != "json" {
+				return fmt.Errorf("--format %q: must be table or json", format)
+			}
+			ctr, err := container(c)
+			if err != nil {
+				return err
+			}
+			defer ctr.Close()
+			pids, err := ctr.Pids()
+			if err != nil {
+				return err
+			}
+			if format == "json" {
+				_, err = os.Stdout.Write(append(appendPids(nil, pids), '\n'))
+				return err
+			}
+			args := c.Args().Tail()
+			if len(args) == 0 {
+				args = []string{"-ef"}
+			}
+			out, err := exec.Command("ps", args...).Output()
+			if err != nil {
+				return fmt.Errorf("ps %s: %w%s", strings.Join(args, " "), err, stderrOf(err))
+			}
+			out, err = onlyPids(out, pids)
+			if err != nil {
+				return err
+			}
+			_, err = os.Stdout.Write(out)
 			return err
-		}
-		defer ctr.Close()
-		pids, err := ctr.Pids()
-		if err != nil {
-			return err
-		}
-		if format == "json" {
-			_, err = os.Stdout.Write(append(appendPids(nil, pids), '\n'))
-			return err
-		}
-		args := c.Args().Tail()
-		if len(args) == 0 {
-			args = []string{"-ef"}
-		}
-		out, err := exec.Command("ps", args...).Output()
-		if err != nil {
-			return fmt.Errorf("ps %s: %w%s", strings.Join(args, " "), err, stderrOf(err))
-		}
-		out, err = onlyPids(out, pids)
-		if err != nil {
-			return err
-		}
-		_, err = os.Stdout.Write(out)
-		return err
-	},
+		},
+	}
 }
 
 func stderrOf(err error) string {

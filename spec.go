@@ -12,45 +12,47 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-var specCommand = &cli.Command{
-	Name:      "spec",
-	Usage:     "write a config.json to begin with",
-	ArgsUsage: "[program [argument...]]",
-	Description: `Writes a config.json that runs a shell on a terminal, or the given program,
+func specCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "spec",
+		Usage:     "write a config.json to begin with",
+		ArgsUsage: "[program [argument...]]",
+		Description: `Writes a config.json that runs a shell on a terminal, or the given program,
 below the directory rootfs beside it, which the container can't change: in
 namespaces of its own, with few capabilities, without new privileges. An
 existing file is left alone.
 
    rt spec -b mybundle --terminal=false sleep 3600`,
-	Flags: []cli.Flag{
-		&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Usage: "`DIR` the bundle: where to write (default: the current directory)"},
-		&cli.BoolFlag{Name: "rootless", Usage: "for a user who is not root: in a user namespace where that user is root"},
-		&cli.BoolFlag{Name: "terminal", Value: true, Usage: "run on a terminal (default: true)"},
-	},
-	Action: func(c *cli.Context) error {
-		s := defaultSpec()
-		if c.NArg() > 0 {
-			s.Process.Args = c.Args().Slice()
-		}
-		s.Process.Terminal = c.Bool("terminal")
-		if c.Bool("rootless") {
-			makeRootless(s, os.Geteuid(), os.Getegid())
-		}
-		data, err := json.MarshalIndent(s, "", "\t")
-		if err != nil {
-			return err
-		}
-		path := filepath.Join(c.String("bundle"), "config.json")
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-		if errors.Is(err, os.ErrExist) {
-			return fmt.Errorf("%s exists already, and is left as it is", path)
-		}
-		if err != nil {
-			return err
-		}
-		_, err = f.Write(append(data, '\n'))
-		return errors.Join(err, f.Close())
-	},
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Usage: "`DIR` the bundle: where to write (default: the current directory)"},
+			&cli.BoolFlag{Name: "rootless", Usage: "for a user who is not root: in a user namespace where that user is root"},
+			&cli.BoolFlag{Name: "terminal", Value: true, Usage: "run on a terminal (default: true)"},
+		},
+		Action: func(c *cli.Context) error {
+			s := defaultSpec()
+			if c.NArg() > 0 {
+				s.Process.Args = c.Args().Slice()
+			}
+			s.Process.Terminal = c.Bool("terminal")
+			if c.Bool("rootless") {
+				makeRootless(s, os.Geteuid(), os.Getegid())
+			}
+			data, err := json.MarshalIndent(s, "", "\t")
+			if err != nil {
+				return err
+			}
+			path := filepath.Join(c.String("bundle"), "config.json")
+			f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+			if errors.Is(err, os.ErrExist) {
+				return fmt.Errorf("%s exists already, and is left as it is", path)
+			}
+			if err != nil {
+				return err
+			}
+			_, err = f.Write(append(data, '\n'))
+			return errors.Join(err, f.Close())
+		},
+	}
 }
 
 func defaultSpec() *specs.Spec {

@@ -31,31 +31,33 @@ var limitFlags = []cli.Flag{
 	&cli.StringFlag{Name: "kernel-memory-tcp", Usage: "ignored", Hidden: true},
 }
 
-var updateCommand = &cli.Command{
-	Name:      "update",
-	Usage:     "change the limits of a container",
-	ArgsUsage: "<container-id>",
-	Description: `Changes cgroup limits of a container while it runs. What is not named keeps its
+func updateCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "update",
+		Usage:     "change the limits of a container",
+		ArgsUsage: "<container-id>",
+		Description: `Changes cgroup limits of a container while it runs. What is not named keeps its
 value; device rules are never changed. With --resources the limits are those of
 a JSON object like linux.resources of config.json, and the other flags may not
 be given.
 
    rt update --memory 512m --pids-limit 100 mybundle`,
-	Flags: append([]cli.Flag{
-		&cli.StringFlag{Name: "resources", Aliases: []string{"r"}, Usage: "`FILE` JSON with the limits; - is standard input"},
-	}, limitFlags...),
-	Before: operands(1, 1),
-	Action: func(c *cli.Context) error {
-		resources, err := resourcesOf(c)
-		if err != nil {
-			return err
-		}
-		r, err := runtime(c)
-		if err != nil {
-			return err
-		}
-		return r.Update(c.Args().First(), resources)
-	},
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "resources", Aliases: []string{"r"}, Usage: "`FILE` JSON with the limits; - is standard input"},
+		}, limitFlags...),
+		Before: operands(1, 1),
+		Action: func(c *cli.Context) error {
+			resources, err := resourcesOf(c)
+			if err != nil {
+				return err
+			}
+			r, err := runtime(c)
+			if err != nil {
+				return err
+			}
+			return r.Update(c.Args().First(), resources)
+		},
+	}
 }
 
 func resourcesOf(c *cli.Context) (*specs.LinuxResources, error) {
