@@ -21,7 +21,7 @@ var processFlags = []cli.Flag{
 	&cli.StringFlag{Name: "process-label", Usage: "`LABEL` SELinux label of the process"},
 	&cli.StringFlag{Name: "apparmor", Usage: "`PROFILE` AppArmor profile of the process"},
 	&cli.BoolFlag{Name: "no-new-privs", Usage: "set no_new_privs"},
-	&cli.StringSliceFlag{Name: "cap", Aliases: []string{"c"}, Usage: "`CAPABILITY` to add to those of the container; may be repeated"},
+	&cli.StringSliceFlag{Name: "cap", Aliases: []string{"c"}, Usage: "`CAPABILITY` capability to add to those of the container; may be repeated"},
 }
 
 func execCommand() *cli.Command {
@@ -34,7 +34,7 @@ environment, the working directory and the limits of the container's own
 process, except where flags or --process say otherwise. Exits with the
 program's status; with 255 if it could not be run.`,
 		Flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "process", Aliases: []string{"p"}, Usage: "`FILE` JSON that describes the process, like process in config.json"},
+			&cli.StringFlag{Name: "process", Aliases: []string{"p"}, Usage: "`FILE` file with JSON that describes the process, like process in config.json"},
 			&cli.BoolFlag{Name: "tty", Aliases: []string{"t"}, Usage: "give the process a terminal"},
 			&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "return as soon as the program runs"},
 		}, processFlags, []cli.Flag{

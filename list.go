@@ -17,7 +17,7 @@ func listCommand() *cli.Command {
 		Description: `Lists the containers whose state is kept below --root. One whose state can't be
 read is listed with the status "broken": only ` + "`delete --force`" + ` helps it.`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "`FORMAT` table or json"},
+			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "`FORMAT` format of the list, table or json"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print ids only"},
 		},
 		Before: operands(0, 0),

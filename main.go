@@ -36,12 +36,12 @@ var verbs = []struct {
 }
 
 var globalFlags = []cli.Flag{
-	&cli.StringFlag{Name: "root", Usage: "`DIR` where the state of containers is kept (default: /run/rt, or $XDG_RUNTIME_DIR/rt for a user who is not root)"},
+	&cli.StringFlag{Name: "root", Usage: "`DIR` directory of the state of all containers (default: /run/rt, or $XDG_RUNTIME_DIR/rt for a user who is not root)"},
 	&cli.StringFlag{Name: "log", Usage: "`FILE` file to append errors and warnings to; errors go to stderr too"},
-	&cli.StringFlag{Name: "log-format", Usage: "`FORMAT` of the log, text or json", Value: "text"},
+	&cli.StringFlag{Name: "log-format", Usage: "`FORMAT` format of the log, text or json", Value: "text"},
 	&cli.BoolFlag{Name: "debug", Usage: "log more"},
 	&cli.BoolFlag{Name: "systemd-cgroup", Usage: "have systemd make the cgroup; linux.cgroupsPath is then slice:prefix:name"},
-	&cli.StringFlag{Name: "rootless", Usage: "`WHEN` to go on without cgroups that only root can make: true, false or auto", Value: "auto"},
+	&cli.StringFlag{Name: "rootless", Usage: "`WHEN` go on without cgroups that only root can make: true, false or auto", Value: "auto"},
 	&cli.StringFlag{Name: "trace", Usage: "`FILE` file for a timeline of the operation, to be read by chrome://tracing or Perfetto"},
 	&cli.StringFlag{Name: "criu", Usage: "ignored", Hidden: true},
 }

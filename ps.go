@@ -21,7 +21,7 @@ func psCommand() *cli.Command {
 process ids as the host sees them. The table is that of ps(1) on the host, which
 is given the options behind the id, -ef if there are none.`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "`FORMAT` table, or json for the numbers alone"},
+			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "`FORMAT` format of the list, table, or json for the numbers alone"},
 		},
 		Before: operands(1, -1),
 		Action: func(c *cli.Context) error {

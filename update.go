@@ -21,7 +21,7 @@ var limitFlags = []cli.Flag{
 	&cli.StringFlag{Name: "cpu-idle", Usage: "`BIT` 1 to run only when nothing else wants the CPU, 0 not to"},
 	&cli.StringFlag{Name: "cpu-rt-period", Usage: "`USEC` period over which --cpu-rt-runtime counts"},
 	&cli.StringFlag{Name: "cpu-rt-runtime", Usage: "`USEC` real-time scheduling per period"},
-	&cli.StringFlag{Name: "cpuset-cpus", Usage: "`CPUS` that may be used, like 0-3,7"},
+	&cli.StringFlag{Name: "cpuset-cpus", Usage: "`CPUS` processors that may be used, like 0-3,7"},
 	&cli.StringFlag{Name: "cpuset-mems", Usage: "`NODES` memory nodes that may be used, like 0,1"},
 	&cli.StringFlag{Name: "memory", Usage: "`BYTES` memory limit; k, m and g are understood, -1 is no limit"},
 	&cli.StringFlag{Name: "memory-reservation", Usage: "`BYTES` memory that is left alone when the host has little"},
@@ -43,7 +43,7 @@ be given.
 
    rt update --memory 512m --pids-limit 100 mybundle`,
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "resources", Aliases: []string{"r"}, Usage: "`FILE` JSON with the limits; - is standard input"},
+			&cli.StringFlag{Name: "resources", Aliases: []string{"r"}, Usage: "`FILE` file with the limits in JSON; - is standard input"},
 		}, limitFlags...),
 		Before: operands(1, 1),
 		Action: func(c *cli.Context) error {
