@@ -50,13 +50,15 @@ func featureDocument() *features.Features {
 			Apparmor:        &features.Apparmor{Enabled: &yes},
 			Selinux:         &features.Selinux{Enabled: &yes},
 			IntelRdt:        &features.IntelRdt{Enabled: &no},
+			MemoryPolicy:    &features.MemoryPolicy{Modes: process.MemoryPolicyModes(), Flags: process.MemoryPolicyFlags()},
 			MountExtensions: &features.MountExtensions{IDMap: &features.IDMap{Enabled: &yes}},
-			NetDevices:      &features.NetDevices{Enabled: &no},
+			NetDevices:      &features.NetDevices{Enabled: &yes},
 		},
 		Annotations: map[string]string{
 			"com.github.c9b5e2ae.rt.version": version,
 			// Docker and containerd look for runc's name.
 			"org.opencontainers.runc.checkpoint.enabled": "false",
 		},
+		PotentiallyUnsafeConfigAnnotations: []string{"org.systemd.property."},
 	}
 }
