@@ -52,8 +52,13 @@ func TestMain(m *testing.M) {
 	var c child
 	err := json.Unmarshal([]byte(os.Getenv("RT_TEST_ARGS")), &c)
 	if err == nil {
-		os.NewFile(4, "gate").Read(make([]byte, 1))
-		if c.Root != "" {
+		if os.Getenv("RT_TEST_IGNORED") == "" {
+			os.NewFile(4, "gate").Read(make([]byte, 1))
+		}
+		if dir := os.Getenv("RT_TEST_PROC"); dir != "" {
+			err = errors.Join(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""), unix.Mount("proc", dir, "proc", 0, ""))
+		}
+		if c.Root != "" && err == nil {
 			err = errors.Join(unix.Chroot(c.Root), unix.Chdir("/"))
 		}
 	}
@@ -281,6 +286,8 @@ func hexMask(names ...string) string {
 	}
 	return fmt.Sprintf("%016s", strconv.FormatUint(mask, 16))
 }
+
+func pidText(r *running) string { return strconv.Itoa(r.Process.Pid) }
 
 func join(problems []config.Problem) string {
 	var texts []string

@@ -36,9 +36,9 @@ func (p *Plan) missingInterpreter(path string) error {
 			file = name
 			continue
 		}
-		whose := "its interpreter"
+		what := fmt.Sprintf("its interpreter %q", name)
 		if file != path {
-			whose = fmt.Sprintf("the interpreter of %q", file)
+			what = fmt.Sprintf("the interpreter %q of %q", name, file)
 		}
 		switch errno {
 		case unix.ENOENT, unix.ENOTDIR:
@@ -46,11 +46,11 @@ func (p *Plan) missingInterpreter(path string) error {
 			if strings.HasSuffix(name, "\r") {
 				hint = ": the script has Windows line ends"
 			}
-			return fmt.Errorf("exec %q: %w: %s %q does not exist%s", path, unix.ENOENT, whose, name, hint)
+			return fmt.Errorf("exec %q: %w: %s does not exist%s", path, unix.ENOENT, what, hint)
 		case unix.EISDIR:
-			return fmt.Errorf("exec %q: %w: %s %q is a directory", path, unix.EACCES, whose, name)
+			return fmt.Errorf("exec %q: %w: %s is a directory", path, unix.EACCES, what)
 		case unix.EACCES:
-			return fmt.Errorf("exec %q: %w: %s %q is not executable", path, unix.EACCES, whose, name)
+			return fmt.Errorf("exec %q: %w: %s is not executable", path, unix.EACCES, what)
 		}
 		return nil
 	}
@@ -189,8 +189,8 @@ func readAt(fd int, head []byte, offset uint64, size int) []byte {
 	return out
 }
 
-// machines are those of elf.h for which Linux runs or has run; the names are Go's
-// and the engines'.
+// arch names the machine as Go and the engines do: those of elf.h on which Linux
+// runs or has run.
 func (e *elf) arch() string {
 	little := e.order == binary.LittleEndian
 	pick := func(ok bool, yes, no string) string {

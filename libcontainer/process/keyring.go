@@ -28,7 +28,7 @@ func (p *Plan) JoinKeyring(proc *procfs.Proc, name string) error {
 		}
 		defer proc.WriteFile(file, "")
 	}
-	ring, errno := joinSession(name)
+	errno := joinSession(name)
 	switch errno {
 	case 0:
 	case unix.ENOSYS: // a kernel without CONFIG_KEYS has none to leak
@@ -49,15 +49,16 @@ func (p *Plan) JoinKeyring(proc *procfs.Proc, name string) error {
 	if p.NewUserns {
 		perm |= keyOtherSearch
 	}
-	_, _, errno = unix.RawSyscall(unix.SYS_KEYCTL, unix.KEYCTL_SETPERM, ring, perm)
+	const session = ^uintptr(2) // KEY_SPEC_SESSION_KEYRING, -3
+	_, _, errno = unix.RawSyscall(unix.SYS_KEYCTL, unix.KEYCTL_SETPERM, session, perm)
 	return result("session keyring: keyctl setperm", errno)
 }
 
-func joinSession(name string) (uintptr, unix.Errno) {
+func joinSession(name string) unix.Errno {
 	b, err := unix.BytePtrFromString(name)
 	if err != nil {
-		return 0, unix.EINVAL
+		return unix.EINVAL
 	}
-	ring, _, errno := unix.RawSyscall(unix.SYS_KEYCTL, unix.KEYCTL_JOIN_SESSION_KEYRING, uintptr(unsafe.Pointer(b)), 0)
-	return ring, errno
+	_, _, errno := unix.RawSyscall(unix.SYS_KEYCTL, unix.KEYCTL_JOIN_SESSION_KEYRING, uintptr(unsafe.Pointer(b)), 0)
+	return errno
 }

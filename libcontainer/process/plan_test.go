@@ -317,3 +317,9 @@ func TestHomeOf(t *testing.T) {
 		}
 	}
 }
+
+func problemsOf(p *specs.Process) string {
+	var ps config.Problems
+	PlanProcess(&specs.Spec{Process: p}, p, false, testFacts, &ps)
+	return join(ps.List)
+}

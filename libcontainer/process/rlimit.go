@@ -60,11 +60,12 @@ func planRlimits(list []specs.POSIXRlimit, ps *config.Problems) []Rlimit {
 
 // raiseRlimits raises the hard limits of pid from outside where they are to be
 // above the ones inherited from rt: that needs CAP_SYS_RESOURCE in the initial
-// user namespace (setrlimit(2)), which init may have left. The soft limits stay.
+// user namespace (setrlimit(2)), which init may have left. It asks for rt's own
+// limits, because even reading those of another user's process needs privileges.
 func (p *Plan) raiseRlimits(pid int) error {
 	for i, r := range p.Rlimits {
 		var now unix.Rlimit
-		if err := unix.Prlimit(pid, r.Resource, nil, &now); err != nil {
+		if err := unix.Prlimit(0, r.Resource, nil, &now); err != nil {
 			return fmt.Errorf("prlimit %s: %w", resources[r.Resource], err)
 		}
 		if r.Hard <= now.Max {
