@@ -71,9 +71,7 @@ func (p *Plan) mountCgroup2(m *Mount) error {
 			defer unix.Close(fd)
 			return p.putCgroup(m, fd)
 		}
-		if err != unix.EPERM && err != unix.EBUSY {
-			return fmt.Errorf("mount %s: %w", m, err)
-		}
+		return fmt.Errorf("mount %s: %w", m, err)
 	}
 	all, err := ownCgroups()
 	if err != nil {

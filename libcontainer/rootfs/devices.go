@@ -93,11 +93,15 @@ func (p *Plan) planNode(at string, d Device, written string, ps *config.Problems
 	if d.Path == "/dev/ptmx" {
 		return // a link into the container's own devpts
 	}
-	for _, other := range append(defaultDevices, p.Nodes...) {
+	for _, other := range defaultDevices {
 		if other.Path == d.Path && !other.same(d) {
-			if other.Index < 0 {
-				ps.Addf(at+".path", "%q must be %s", written, other.kind())
-			} else {
+			ps.Addf(at+".path", "%q must be %s", written, other.kind())
+			return
+		}
+	}
+	for i := range p.Nodes {
+		if other := &p.Nodes[i]; other.Path == d.Path {
+			if !other.same(d) {
 				ps.Addf(at+".path", "%q is also %s in linux.devices[%d]", written, other.kind(), other.Index)
 			}
 			return

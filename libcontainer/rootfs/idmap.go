@@ -21,6 +21,9 @@ const maxFiles = 200
 // has none. It is called in the host's namespaces before the plan is sent; the
 // files are the plan's, and Close closes them.
 func (p *Plan) Open(userns *os.File) error {
+	if p.Label != "" && !selinuxEnabled() {
+		return fmt.Errorf("linux.mountLabel: SELinux is not enabled on this host")
+	}
 	var last *Mount
 	var own *os.File
 	defer func() { own.Close() }()
@@ -69,6 +72,12 @@ func (p *Plan) Open(userns *os.File) error {
 		p.Mounts[i].UIDs, p.Mounts[i].GIDs = nil, nil // init needs none of it
 	}
 	return nil
+}
+
+// selinuxEnabled tells whether the kernel takes SELinux labels.
+func selinuxEnabled() bool {
+	var fs unix.Statfs_t
+	return unix.Statfs("/sys/fs/selinux", &fs) == nil && uint32(fs.Type) == unix.SELINUX_MAGIC
 }
 
 // Close closes the files that Open opened.

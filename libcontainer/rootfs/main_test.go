@@ -158,8 +158,8 @@ func (b *bundle) steps(last string) (*Plan, error) {
 		{"mount", p.Mount},
 		{"devices", p.Devices},
 		{"pivot", func() error { return p.Pivot(false) }},
-		{"protect", p.Protect},
 		{"propagation", p.Propagation},
+		{"protect", p.Protect},
 	} {
 		if err := s.run(); err != nil {
 			return p, err

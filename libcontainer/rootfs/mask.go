@@ -62,8 +62,10 @@ func again(fd int, used *bool) (int, error) {
 // read-only mounts that had to be writable until now, linux.readonlyPaths,
 // linux.maskedPaths and root.readonly. Paths that do not exist are left out, as
 // with every runtime: engines list files that not every kernel has. Links are
-// followed, inside the root. Pivot was called before.
+// followed, inside the root. Pivot was called before, and nothing of this room
+// comes after it.
 func (p *Plan) Protect() error {
+	defer p.release()
 	if !p.Namespace {
 		return nil
 	}
@@ -89,7 +91,23 @@ func (p *Plan) Protect() error {
 			return fmt.Errorf("make the root read-only: %w", err)
 		}
 	}
+	p.protected = true
+	if p.RootPropagation&unix.MS_UNBINDABLE != 0 {
+		return p.Propagation()
+	}
 	return nil
+}
+
+// release closes what the steps kept open, long before execve would: a container
+// that waits for start holds no descriptor that it does not need.
+func (p *Plan) release() {
+	for _, fd := range []int{p.root.fd, p.null, p.void} {
+		if fd > 0 {
+			unix.Close(fd)
+		}
+	}
+	p.root.fd, p.null, p.void = -1, 0, 0
+	p.Close()
 }
 
 // over opens path once, asks cover for a mount that goes there, attaches it, and

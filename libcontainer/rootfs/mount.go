@@ -27,7 +27,11 @@ func (p *Plan) Private() error {
 	p.root.fd = -1
 	fd, err := unix.Open(p.Root, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("open root %q: %w", p.Root, err)
+		var st unix.Stat_t
+		if err == unix.ENOTDIR && unix.Lstat(p.Root, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFLNK {
+			err = fmt.Errorf("it is a symbolic link: %w", err)
+		}
+		return fmt.Errorf("root.path: open %q: %w", p.Root, err)
 	}
 	if !p.Namespace {
 		p.root.fd = fd

@@ -141,6 +141,10 @@ func (p *Plan) reopenNull() error {
 			if unix.Fstat(null, &own) != nil || !defaultDevices[0].is(&own) {
 				return nil
 			}
+			// Not to hang on what is no null was the flag for.
+			if _, err := unix.FcntlInt(uintptr(null), unix.F_SETFL, 0); err != nil {
+				return fmt.Errorf("reopen /dev/null: %w", err)
+			}
 		}
 		if err := unix.Dup3(null, fd, 0); err != nil {
 			return fmt.Errorf("reopen /dev/null: %w", err)
@@ -149,11 +153,11 @@ func (p *Plan) reopenNull() error {
 	return nil
 }
 
-// Propagation sets linux.rootfsPropagation on the root of the container. It is
-// called last, after Protect: an unbindable tree cannot be cloned any more, and
-// mounts made in a shared one may double.
+// Propagation sets linux.rootfsPropagation on the root of the container. A shared
+// root could not have been pivoted, and an unbindable one cannot be cloned for
+// read-only paths, so Protect does that at its end.
 func (p *Plan) Propagation() error {
-	if p.RootPropagation == 0 || !p.Namespace {
+	if p.RootPropagation == 0 || !p.Namespace || p.RootPropagation&unix.MS_UNBINDABLE != 0 && !p.protected {
 		return nil
 	}
 	flags := unix.AT_EMPTY_PATH | recursive(p.RootPropagation&unix.MS_REC != 0)

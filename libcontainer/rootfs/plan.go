@@ -35,6 +35,7 @@ type Plan struct {
 	null               int    // the host's /dev/null, detached; 0 until needed
 	void               int    // the empty directory, detached; 0 until needed
 	nullUsed, voidUsed bool   // those are attached, and copies are clones
+	protected          bool   // Protect is done
 	late               []late // mounts that become read-only at the end
 }
 
@@ -94,7 +95,14 @@ func PlanRootfs(s *specs.Spec, bundle string, f *config.Facts, ps *config.Proble
 	if s.Linux != nil {
 		p.planDevices(s.Linux.Devices, ps)
 		p.Masked = planPaths("linux.maskedPaths", s.Linux.MaskedPaths, ps)
+		if i := slices.Index(p.Masked, "/"); i >= 0 {
+			ps.Addf("linux.maskedPaths", "%q is the root of the container", "/")
+		}
 		p.ReadonlyPaths = planPaths("linux.readonlyPaths", s.Linux.ReadonlyPaths, ps)
+		if i := slices.Index(p.ReadonlyPaths, "/"); i >= 0 {
+			p.ReadonlyPaths = slices.Delete(p.ReadonlyPaths, i, i+1)
+			p.Readonly = true
+		}
 		p.planPropagation(s.Linux.RootfsPropagation, ps)
 		p.planLabel(s, ps)
 	} else {

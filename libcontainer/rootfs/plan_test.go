@@ -115,6 +115,7 @@ func TestPlanRest(t *testing.T) {
 			want: `mounts: needs a mount namespace in linux.namespaces; root.readonly: needs a mount namespace in linux.namespaces; linux.maskedPaths: needs a mount namespace in linux.namespaces; linux.readonlyPaths: needs a mount namespace in linux.namespaces; linux.rootfsPropagation: needs a mount namespace in linux.namespaces`},
 		"relative paths": {in: specs.Spec{Linux: &specs.Linux{Namespaces: mountNS, MaskedPaths: []string{"/a", "b"}, ReadonlyPaths: []string{"c", "/\x00"}}},
 			want: `linux.maskedPaths[1]: "b" is not an absolute path; linux.readonlyPaths[0]: "c" is not an absolute path; linux.readonlyPaths[1]: "/\x00" contains a NUL byte`},
+		"masked root": {in: specs.Spec{Linux: &specs.Linux{Namespaces: mountNS, MaskedPaths: []string{"//"}}}, want: `linux.maskedPaths: "/" is the root of the container`},
 		"propagation": {in: specs.Spec{Linux: &specs.Linux{Namespaces: mountNS, RootfsPropagation: "ro"}}, want: `linux.rootfsPropagation: unknown propagation "ro"`},
 		"context": {in: specs.Spec{Linux: &specs.Linux{Namespaces: mountNS, MountLabel: "x"}, Annotations: map[string]string{"run.oci.mount_context_type": "y"}},
 			want: `annotations[run.oci.mount_context_type]: unknown context type "y"`},

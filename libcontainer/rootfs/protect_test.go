@@ -2,6 +2,7 @@ package rootfs
 
 import (
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -230,6 +231,70 @@ func TestNoNamespace(t *testing.T) {
 	if after := hostMounts(t); after != before {
 		t.Errorf("mounts were\n%sand are\n%s", before, after)
 	}
+}
+
+func TestRootErrors(t *testing.T) {
+	if !inside(t, 0) {
+		return
+	}
+	b := newBundle(t)
+	b.write("file", "")
+	b.link("rootfs", "link")
+	for path, want := range map[string]string{
+		"gone": "no such file or directory",
+		"file": "not a directory",
+		"link": "it is a symbolic link: not a directory",
+	} {
+		b.spec.Root.Path = path
+		_, err := b.steps("private")
+		wantText(t, err, `root.path: open "`+b.path(path)+`": `+want)
+	}
+	b.spec.Linux.MountLabel = "system_u:object_r:container_file_t:s0:c1,c2"
+	if _, err := b.steps("private"); !selinuxEnabled() {
+		wantText(t, err, "linux.mountLabel: SELinux is not enabled on this host")
+	}
+}
+
+// Nothing stays open for the time between create and start, and a standard stream
+// that was the host's /dev/null is the container's.
+func TestDescriptors(t *testing.T) {
+	if !inside(t, containerNamespaces) {
+		return
+	}
+	null, err := os.OpenFile("/dev/null", os.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Dup3(int(null.Fd()), 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	b := newBundle(t)
+	dockerLike(b)
+	before := descriptors()
+	b.must("")
+	if after := descriptors(); after != before {
+		t.Errorf("had %s, have %s", before, after)
+	}
+	var own, now unix.Stat_t
+	if err := unix.Fstat(0, &now); err != nil {
+		t.Fatal(err)
+	}
+	if own = stat(t, "/dev/null"); own.Dev != now.Dev || own.Ino != now.Ino {
+		t.Error("standard input is not the container's /dev/null")
+	}
+	if flags, _ := unix.FcntlInt(0, unix.F_GETFL, 0); flags&unix.O_NONBLOCK != 0 {
+		t.Error("standard input does not block")
+	}
+}
+
+func descriptors() string {
+	var out strings.Builder
+	for fd := range 100 {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil {
+			out.WriteString(strconv.Itoa(fd) + " ")
+		}
+	}
+	return out.String()
 }
 
 func TestTmpfsInherits(t *testing.T) {
