@@ -1,7 +1,9 @@
 package seccomp
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -23,7 +25,7 @@ func (p *Plan) Compile() (*Filter, error) {
 	if err := p.checkActions(); err != nil {
 		return nil, err
 	}
-	f.Program, err = p.compileLibseccomp()
+	f.Program, err = p.compile(p.targets(nativeArch()))
 	if err != nil {
 		return nil, err
 	}
@@ -78,34 +80,89 @@ func (p *Plan) checkActions() error {
 	return nil
 }
 
-// compileLibseccomp compiles with the C library.
-func (p *Plan) compileLibseccomp() ([]byte, error) {
-	var tokens []uint32
-	native := nativeArch()
+// compile makes the program for the given architectures, the native one first.
+func (p *Plan) compile(archs []*arch) ([]byte, error) {
+	if len(archs) == 0 {
+		return nil, errors.New("seccomp: no system call numbers are known for this machine's architecture")
+	}
+	c := newCompiler(p, archs)
+	c.read()
+	err := c.program(outBadArch << 2)
+	if err == errOrder {
+		return c.fallback()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.bytes(), nil
+}
+
+// targets are the architectures of the filter: the native one, and those that
+// the profile lists. Those of the other byte order are left out, because no
+// kernel of this machine ever asks the filter about them; and so are those
+// that no number is known for.
+func (p *Plan) targets(native *arch) []*arch {
+	if native == nil || native.numbers == "" {
+		return nil
+	}
+	out := []*arch{native}
 	for _, a := range p.archs {
-		// The library refuses a filter of two byte orders. No kernel of this
-		// machine's ever asks the filter for the other one.
-		if native == nil || a.little() == native.little() {
-			tokens = append(tokens, a.token())
+		if a.numbers != "" && a.little() == native.little() && !slices.Contains(out, a) {
+			out = append(out, a)
 		}
 	}
+	return out
+}
+
+// maxFallback limits what is given to libseccomp, whose time grows faster than
+// the number of rules.
+const maxFallback = 2000
+
+// fallback has libseccomp compile the profile.
+func (c *compiler) fallback() ([]byte, error) {
+	var tokens []uint32
+	for i := range c.tables {
+		tokens = append(tokens, c.tables[i].token())
+	}
+	rules := c.plan.libseccompRules()
+	if len(rules) > maxFallback {
+		return nil, fmt.Errorf("seccomp: rules for one call overlap with different actions, and %d rules are too many to find their order; %d are possible", len(rules), maxFallback)
+	}
+	program, err := libseccomp.Compile(c.plan.defaultAction, tokens, rules)
+	if errors.Is(err, unix.EEXIST) {
+		return nil, fmt.Errorf("seccomp: %w: another rule has another action for the same arguments", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("seccomp: %w", err)
+	}
+	if !c.enosys {
+		return program, nil
+	}
+	if err := c.prologue(program); err != nil {
+		return nil, err
+	}
+	return c.bytes(), nil
+}
+
+func (p *Plan) libseccompRules() []libseccomp.Rule {
 	var rules []libseccomp.Rule
 	for i := range p.rules {
 		r := &p.rules[i]
 		if r.action == p.defaultAction {
 			continue
 		}
-		for _, set := range r.alternatives() {
-			args := make([]libseccomp.Arg, len(set))
-			for j, c := range set {
-				args[j] = libseccomp.Arg{Index: uint32(c.index), Op: uint32(c.op), Value: c.value, ValueTwo: c.want}
-			}
-			for _, name := range r.names {
+		sets := r.alternatives()
+		for _, name := range r.names {
+			for _, set := range sets {
+				args := make([]libseccomp.Arg, len(set))
+				for j, c := range set {
+					args[j] = libseccomp.Arg{Index: uint32(c.index), Op: uint32(c.op), Value: c.value, ValueTwo: c.want}
+				}
 				rules = append(rules, libseccomp.Rule{Name: name, Action: r.action, Args: args})
 			}
 		}
 	}
-	return libseccomp.Compile(p.defaultAction, tokens, rules)
+	return rules
 }
 
 // alternatives are the sets of conditions of which one must hold. Usually it is

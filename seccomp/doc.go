@@ -6,4 +6,35 @@
 //	Compile       the BPF program, on the host while init boots
 //	Load          in init, on the thread that will execve
 //	SendListener  on the host
+//
+// # What a profile means
+//
+// A call is looked up by its number among the architectures of the filter: the
+// native one, and those that the profile lists. A call of any other
+// architecture kills the thread. Then, for one call:
+//
+//   - The first rule without conditions decides, wherever it stands.
+//   - Else a rule whose conditions all hold decides. Rules that overlap and
+//     have different actions have no order that the spec or libseccomp's
+//     documentation tells; for such profiles libseccomp makes the program.
+//   - Else the default action.
+//
+// A rule with the action of the default is as good as absent. Two conditions
+// on one argument are alternatives, not a range. 32-bit architectures and x32
+// compare the low 32 bits of arguments and of the profile's values. All this
+// is libseccomp's way, or runc's with it, and profiles were written for it.
+//
+// If the default forbids, numbers above the last one that the profile names
+// for an architecture get ENOSYS, as in runc: they are calls of a newer kernel
+// than the profile's author knew, and a program that gets ENOSYS goes on to an
+// older call, where with EPERM it gives up.
+//
+// # The program
+//
+// Numbers with the same outcome are made segments, and each architecture's
+// line of segments is searched as a tree that is balanced by the numbers in
+// it. That is short (Docker's profile for x86_64, x86 and x32 has 229
+// instructions, libseccomp's program 960), and it is quick to load, because
+// the kernel runs a new filter once for each number of its native and its
+// compat table to learn which calls are always allowed.
 package seccomp

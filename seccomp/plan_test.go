@@ -9,7 +9,7 @@ import (
 	"github.com/c9b5e2ae/rt/libcontainer/config"
 )
 
-func plan(t *testing.T, in specs.LinuxSeccomp) (*Plan, *config.Problems) {
+func plan(t testing.TB, in specs.LinuxSeccomp) (*Plan, *config.Problems) {
 	t.Helper()
 	var ps config.Problems
 	return PlanSeccomp(&specs.Spec{Linux: &specs.Linux{Seccomp: &in}}, &ps), &ps
