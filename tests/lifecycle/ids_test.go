@@ -44,7 +44,6 @@ var commands = map[string]func(bundle, id string) []string{
 	"pause":   func(_, id string) []string { return []string{"pause", "--", id} },
 	"resume":  func(_, id string) []string { return []string{"resume", "--", id} },
 	"update":  func(_, id string) []string { return []string{"update", "--pids-limit", "10", "--", id} },
-	"events":  func(_, id string) []string { return []string{"events", "--stats", "--", id} },
 }
 
 func TestBadIDs(t *testing.T) {

@@ -67,7 +67,7 @@ func nest(t *testing.T, changes ...harness.Change) *harness.Container {
 
 // A container in a container, by the same program.
 func TestContainerInAContainer(t *testing.T) {
-	outer := nest(t, harness.Shell("echo inside; sleep 1000"))
+	outer := nest(t, harness.Shell("echo inside; sleep 2345"))
 	outer.Up()
 	id := outer.ID + "-inner"
 	rt := func(args ...string) harness.Result {
@@ -80,7 +80,7 @@ func TestContainerInAContainer(t *testing.T) {
 	if r := rt("state", id); !strings.Contains(r.Stdout, `"running"`) {
 		t.Error(r)
 	}
-	if r := rt("exec", id, "ps"); r.Code != 0 || !strings.Contains(r.Stdout, "sleep 1000") || strings.Contains(r.Stdout, "rt ") {
+	if r := rt("exec", id, "ps"); r.Code != 0 || !strings.Contains(r.Stdout, "sleep 2345") || strings.Contains(r.Stdout, "rt ") {
 		t.Error(r)
 	}
 	// Its processes are in cgroups below the outer one's, whose limits hold for them.
@@ -91,7 +91,7 @@ func TestContainerInAContainer(t *testing.T) {
 	found := false
 	for _, pid := range pids {
 		args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		found = found || strings.Contains(string(args), "inside")
+		found = found || strings.Contains(string(args), "2345")
 	}
 	if !found {
 		t.Errorf("the inner program is not among the outer container's processes %v", pids)

@@ -18,16 +18,16 @@ var badPrograms = map[string]struct {
 }{
 	"missing":        {nil, []string{"no such file or directory"}},
 	"not executable": {file("#!/bin/sh\n", 0o644), []string{"permission denied"}},
-	"a directory":    {func(path string) error { return os.Mkdir(path, 0o755) }, []string{"permission denied"}},
+	"a directory":    {func(path string) error { return os.Mkdir(path, 0o755) }, []string{"is a directory"}},
 	"missing interpreter of a script": {
 		file("#!/no/such/shell\n", 0o755), []string{"/no/such/shell", "no such file or directory"},
 	},
 	"carriage return": {
-		file("#!/bin/sh\r\necho\r\n", 0o755), []string{"no such file or directory", "carriage return"},
+		file("#!/bin/sh\r\necho\r\n", 0o755), []string{"no such file or directory", "Windows line ends"},
 	},
 	"not a program":        {file("hello\n", 0o755), []string{"exec format error"}},
 	"empty":                {file("", 0o755), []string{"exec format error"}},
-	"another architecture": {program(183, ""), []string{"exec format error", "aarch64"}},
+	"another architecture": {program(183, ""), []string{"exec format error", "arm64"}},
 	"missing loader":       {program(62, "/lib/ld-none.so.1"), []string{"/lib/ld-none.so.1", "no such file or directory"}},
 }
 
