@@ -12,7 +12,8 @@ import (
 	"github.com/c9b5e2ae/rt/libcontainer/procfs"
 )
 
-// A Namespace is an opened namespace and its CLONE_NEW* flag.
+// A Namespace is what setns(2) takes: a namespace and its CLONE_NEW* flag, or a
+// pidfd and the flags of all namespaces of the process to enter (since 5.8).
 type Namespace struct {
 	File *os.File
 	Flag uint32
@@ -155,72 +156,86 @@ func (p *Plan) touches(flag uint32) string {
 // ErrGone says that the process whose namespaces were asked for has ended.
 var ErrGone = errors.New("the process has ended")
 
-// OfProcess opens the namespaces that a process joining pid has to enter: those
-// of pid in which a child of rt would not be by birth, the user namespace
-// first. pidfd must refer to pid. types are words of linux.namespaces[].type,
-// nil for all kinds. The caller closes the files.
+// OfProcess finds the namespaces that a process joining pid has to enter: those
+// of pid in which a child of rt would not be by birth. pidfd must refer to pid.
+// types are words of linux.namespaces[].type, nil for all kinds. The caller
+// closes the files, which are pidfds: one for the user namespace, which comes
+// first if there is one, and one for all other kinds together. That spares an
+// open, and a setns, for each kind.
 //
 // Of pid itself it is pid and time that count, not pid_for_children and
 // time_for_children: those are what init has prepared for others. Of rt it is
 // the other way round.
 func OfProcess(pid, pidfd int, types []string) (found []Namespace, err error) {
-	proc, err := procfs.OpenHost()
+	flags, err := differing(pid, pidfd, types)
 	if err != nil {
 		return nil, err
+	}
+	for _, part := range [...]uint32{flags & unix.CLONE_NEWUSER, flags &^ unix.CLONE_NEWUSER} {
+		if part == 0 {
+			continue
+		}
+		fd, err := unix.FcntlInt(uintptr(pidfd), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			closeAll(found)
+			return nil, os.NewSyscallError("fcntl", err)
+		}
+		found = append(found, Namespace{os.NewFile(uintptr(fd), "pidfd"), part})
+	}
+	return found, nil
+}
+
+// differing compares the namespaces of pid with those that a child of rt has.
+func differing(pid, pidfd int, types []string) (flags uint32, err error) {
+	proc, err := procfs.OpenHost()
+	if err != nil {
+		return 0, err
 	}
 	defer proc.Close()
 	number, err := numberOf(proc, pidfd)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	theirs, err := proc.Open(number+"/ns", unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
-		return nil, gone(err)
+		return 0, gone(err)
 	}
 	defer theirs.Close()
 	ours, err := proc.Open("thread-self/ns", unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	defer ours.Close()
-	// Still there: so the directory is that of the process, and the number was
-	// not given to another one before it was opened.
-	if err := unix.PidfdSendSignal(pidfd, 0, nil, 0); err != nil {
-		return nil, gone(os.NewSyscallError("pidfd_send_signal", err))
-	}
-	defer func() {
-		if err != nil {
-			closeAll(found)
-			found = nil
-		}
-	}()
 	for _, k := range kinds {
 		if !wanted(types, k.name) {
 			continue
 		}
-		var a, b unix.Stat_t
-		if err := unix.Fstatat(int(ours.Fd()), k.fork, &a, 0); err == unix.ENOENT {
+		// The text of the link is type and inode, and cheaper than stat(2).
+		var a, b [64]byte
+		n, err := unix.Readlinkat(int(ours.Fd()), k.fork, a[:])
+		if err == unix.ENOENT {
 			continue // a kernel without this kind
 		} else if err != nil {
-			return found, fmt.Errorf("stat own %s namespace: %w", k.name, err)
+			return 0, fmt.Errorf("readlink own %s namespace: %w", k.name, plain(err))
 		}
-		// O_RDONLY does not wait: this is a magic link to nsfs in a real procfs.
-		fd, err := unix.Openat(int(theirs.Fd()), k.file, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		m, err := unix.Readlinkat(int(theirs.Fd()), k.file, b[:])
 		if err != nil {
-			return found, gone(fmt.Errorf("open %s namespace of process %d: %w", k.name, pid, err))
+			if err = gone(err); err != ErrGone {
+				err = fmt.Errorf("readlink %s namespace of process %d: %w", k.name, pid, plain(err))
+			}
+			return 0, err
 		}
-		f := os.NewFile(uintptr(fd), k.file)
-		if err := unix.Fstat(fd, &b); err != nil {
-			f.Close()
-			return found, os.NewSyscallError("fstat namespace", err)
+		// "pid:[4026531836]"
+		if _, own, _ := strings.Cut(string(a[:n]), ":"); !strings.HasSuffix(string(b[:m]), ":"+own) {
+			flags |= k.flag
 		}
-		if same(&a, &b) {
-			f.Close()
-			continue
-		}
-		found = append(found, Namespace{f, k.flag})
 	}
-	return found, nil
+	// Still there: so it was the process' directory, and not that of another one
+	// with its number.
+	if err := unix.PidfdSendSignal(pidfd, 0, nil, 0); err != nil {
+		return 0, gone(os.NewSyscallError("pidfd_send_signal", err))
+	}
+	return flags, nil
 }
 
 // numberOf returns the number by which this procfs knows the process of a pidfd.
