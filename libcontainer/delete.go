@@ -67,7 +67,7 @@ func (c *Container) destroy(plan *hooks.Plan) error {
 	} else if err := g.Kill(); err != nil {
 		return err
 	}
-	if err := g.Remove(); err != nil {
+	if err := errors.Join(g.Remove(), c.state.IntelRdt.Delete()); err != nil {
 		return err
 	}
 	runPoststop(c.r, plan, c.state)

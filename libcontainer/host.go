@@ -45,9 +45,11 @@ var hostSteps = []step[*host]{
 	{"claim", create, (*host).claim}, // mkdir decides who gets the id; the intent is on disk from here on
 	{"console socket", both, (*host).connectConsole},
 	{"cgroup", both, (*host).prepareCgroup}, // before the clone, which can put init there at birth
+	{"intelRdt", create, (*host).createIntelRdt},
 	{"launch", both, (*host).launch},
-	{"bootstrap", both, (*host).sendBootstrap}, // init joins its cgroup as its first deed
-	{"record", create, (*host).record},         // from here on delete --force finds init
+	{"join intelRdt", both, (*host).joinIntelRdt}, // while init has one thread
+	{"bootstrap", both, (*host).sendBootstrap},    // init joins its cgroup as its first deed
+	{"record", create, (*host).record},            // from here on delete --force finds init
 	// From here to the plan: while the Go runtime starts in init.
 	{"process limits", both, (*host).setProcessLimits}, // before init sets the soft ones, from the plan
 	{"network devices", create, (*host).moveDevices},
@@ -127,6 +129,10 @@ func (h *host) claim() error {
 		return err
 	}
 	o := h.create
+	intelRdt, err := h.plan.IntelRdt.Intent()
+	if err != nil {
+		return err
+	}
 	h.dir, err = claim(h.r.Root, o.ID)
 	if h.dir != nil {
 		h.undo.push(func() error { defer h.dir.close(); return h.dir.remove() })
@@ -145,6 +151,7 @@ func (h *host) claim() error {
 		Annotations: h.spec.Annotations,
 		OwnPidns:    h.plan.Namespaces.New&unix.CLONE_NEWPID != 0,
 		Cgroup:      h.plan.Cgroup.Intent(),
+		IntelRdt:    intelRdt,
 	}
 	if err := h.dir.writeState(h.state); err != nil {
 		return err

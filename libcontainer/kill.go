@@ -127,6 +127,17 @@ func (r *Runtime) Update(id string, resources *specs.LinuxResources) error {
 	return g.Update(resources)
 }
 
+// UpdateIntelRdt writes new schemata of the container's class of service; ""
+// leaves one alone.
+func (r *Runtime) UpdateIntelRdt(id, l3CacheSchema, memBwSchema string) error {
+	c, err := r.change(id)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return c.state.IntelRdt.Update(l3CacheSchema, memBwSchema)
+}
+
 // notRunningIf is the frozen text where the container has ended.
 func notRunningIf(now specs.ContainerState) error {
 	if now == specs.StateStopped {

@@ -255,6 +255,20 @@ func (h *host) setProcessLimits() error {
 	return h.plan.Process.Outside(h.process.Pid)
 }
 
+// createIntelRdt makes the container's class of service and monitoring group.
+func (h *host) createIntelRdt() (err error) {
+	if h.plan.IntelRdt == nil {
+		return nil
+	}
+	h.state.IntelRdt, err = h.plan.IntelRdt.Create()
+	if err == nil {
+		h.undo.push(h.plan.IntelRdt.Undo)
+	}
+	return err
+}
+
+func (h *host) joinIntelRdt() error { return h.state.IntelRdt.Join(h.launched.Pid) }
+
 // moveDevices moves interfaces of the host into the container's network
 // namespace. A hook of the runtime namespace finds them there.
 func (h *host) moveDevices() error {

@@ -7,6 +7,7 @@ import (
 	"github.com/c9b5e2ae/rt/libcontainer/cgroups"
 	"github.com/c9b5e2ae/rt/libcontainer/config"
 	"github.com/c9b5e2ae/rt/libcontainer/hooks"
+	"github.com/c9b5e2ae/rt/libcontainer/intelrdt"
 	"github.com/c9b5e2ae/rt/libcontainer/namespaces"
 	"github.com/c9b5e2ae/rt/libcontainer/network"
 	"github.com/c9b5e2ae/rt/libcontainer/process"
@@ -19,12 +20,13 @@ import (
 // plans its part; this struct only holds the parts.
 type Plan struct {
 	Namespaces *namespaces.Plan
-	Cgroup     *cgroups.Plan // nil for exec, which enters init's
-	Network    *network.Plan // nil for exec
-	Rootfs     *rootfs.Plan  // nil for exec
-	Process    *process.Plan // nil for a container without process
-	Hooks      *hooks.Plan   // nil for exec
-	Seccomp    *seccomp.Plan // nil without linux.seccomp
+	Cgroup     *cgroups.Plan  // nil for exec, which enters init's
+	Network    *network.Plan  // nil for exec
+	IntelRdt   *intelrdt.Plan // nil for exec and without linux.intelRdt
+	Rootfs     *rootfs.Plan   // nil for exec
+	Process    *process.Plan  // nil for a container without process
+	Hooks      *hooks.Plan    // nil for exec
+	Seccomp    *seccomp.Plan  // nil without linux.seccomp
 }
 
 // An InitPlan is the part of the plan that init walks through: what crosses the
@@ -55,6 +57,7 @@ func planCreate(s *specs.Spec, o *CreateOptions, systemd bool, f *config.Facts, 
 	config.PlanDocument(s, ps)
 	p := &Plan{
 		Namespaces: namespaces.PlanNamespaces(s, f, ps),
+		IntelRdt:   intelrdt.PlanIntelRdt(s, o.ID, f, ps),
 		Network:    network.PlanNetwork(s, f, ps),
 		Rootfs:     rootfs.PlanRootfs(s, o.Bundle, f, ps),
 		Cgroup:     cgroups.PlanCgroup(s, o.ID, systemd, f, ps),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/c9b5e2ae/rt/libcontainer/cgroups"
 	"github.com/c9b5e2ae/rt/libcontainer/config"
+	"github.com/c9b5e2ae/rt/libcontainer/intelrdt"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
@@ -32,6 +33,7 @@ type saved struct {
 	Annotations map[string]string `json:"annotations,omitempty"`
 	OwnPidns    bool              `json:"ownPidns"` // the end of init is the end of all its processes
 	Cgroup      cgroups.State     `json:"cgroup"`
+	IntelRdt    intelrdt.State    `json:"intelRdt,omitzero"`
 }
 
 func (d *dir) writeState(s *saved) error {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/c9b5e2ae/rt/libcontainer/cgroups"
 	"github.com/c9b5e2ae/rt/libcontainer/config"
+	"github.com/c9b5e2ae/rt/libcontainer/intelrdt"
 )
 
 // state.json is written and read without encoding/json: its first use in a
@@ -73,7 +74,18 @@ func (s *saved) json() []byte {
 	each(o, "annotations", s.Annotations, o.text)
 	o.truth("ownPidns", s.OwnPidns)
 	o.in("cgroup", func() { writeCgroup(o, &s.Cgroup) })
+	if s.IntelRdt != (intelrdt.State{}) {
+		o.in("intelRdt", func() { writeIntelRdt(o, &s.IntelRdt) })
+	}
 	return append(o.b, '}')
+}
+
+func writeIntelRdt(o *object, r *intelrdt.State) {
+	o.text("root", r.Root)
+	o.text("group", r.Group)
+	o.truth("remove", r.Remove)
+	o.number("inode", r.Inode)
+	o.text("monitor", r.Monitor)
 }
 
 func writeCgroup(o *object, c *cgroups.State) {
