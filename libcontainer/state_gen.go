@@ -7,6 +7,7 @@ import (
 
 	"github.com/c9b5e2ae/rt/libcontainer/cgroups"
 	"github.com/c9b5e2ae/rt/libcontainer/config"
+	"github.com/c9b5e2ae/rt/libcontainer/intelrdt"
 )
 
 func decodeSaved(d *config.Decoder, v *saved) {
@@ -51,14 +52,17 @@ func decodeSaved(d *config.Decoder, v *saved) {
 			v.OwnPidns = d.Bool()
 		case "cgroup":
 			d.Once(&seen, 11)
-			decodeState(d, &v.Cgroup)
+			decodeCgroupsState(d, &v.Cgroup)
+		case "intelRdt":
+			d.Once(&seen, 12)
+			decodeIntelrdtState(d, &v.IntelRdt)
 		default:
 			d.Unknown(&seen)
 		}
 	}
 }
 
-func decodeState(d *config.Decoder, v *cgroups.State) {
+func decodeCgroupsState(d *config.Decoder, v *cgroups.State) {
 	if !d.Object() {
 		return
 	}
@@ -86,6 +90,34 @@ func decodeState(d *config.Decoder, v *cgroups.State) {
 		case "rootless":
 			d.Once(&seen, 6)
 			v.Rootless = d.Bool()
+		default:
+			d.Unknown(&seen)
+		}
+	}
+}
+
+func decodeIntelrdtState(d *config.Decoder, v *intelrdt.State) {
+	if !d.Object() {
+		return
+	}
+	var seen config.Fields
+	for d.NextKey() {
+		switch d.Key {
+		case "root":
+			d.Once(&seen, 0)
+			v.Root = d.Text()
+		case "group":
+			d.Once(&seen, 1)
+			v.Group = d.Text()
+		case "remove":
+			d.Once(&seen, 2)
+			v.Remove = d.Bool()
+		case "inode":
+			d.Once(&seen, 3)
+			v.Inode = d.Uint(64)
+		case "monitor":
+			d.Once(&seen, 4)
+			v.Monitor = d.Text()
 		default:
 			d.Unknown(&seen)
 		}

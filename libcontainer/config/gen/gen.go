@@ -161,6 +161,10 @@ func (g *generator) function(t reflect.Type) (string, error) {
 		return "", fmt.Errorf("gen: %s is not a struct with a name", t)
 	}
 	name := "decode" + strings.ToUpper(t.Name()[:1]) + t.Name()[1:]
+	if t.Name() == "State" { // every room has one
+		room := packageName(t.PkgPath())
+		name = "decode" + strings.ToUpper(room[:1]) + room[1:] + "State"
+	}
 	switch g.names[name] {
 	case nil:
 		g.names[name] = t
