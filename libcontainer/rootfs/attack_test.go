@@ -236,6 +236,21 @@ func TestMaskWithFalseNull(t *testing.T) {
 	if st := stat(t, "/secret"); st.Rdev != unix.Mkdev(1, 3) || st.Mode&unix.S_IFMT != unix.S_IFCHR {
 		t.Errorf("/secret has mode %o", st.Mode)
 	}
+	if err := os.Chmod("/secret", 0o600); err == nil || !strings.Contains(err.Error(), "read-only file system") {
+		t.Errorf("chmod of the host's /dev/null: %v", err)
+	}
+
+	// The container's own, exchanged after it was made.
+	b = newBundle(t)
+	b.write("rootfs/secret", "secret")
+	b.mount("/dev", "tmpfs", "tmpfs")
+	b.spec.Linux.MaskedPaths = []string{"/secret"}
+	p := b.must("devices")
+	if err := os.Remove(b.path("rootfs/dev/null")); err != nil {
+		t.Fatal(err)
+	}
+	b.link("/secret", "rootfs/dev/null")
+	wantText(t, p.Protect(), `mask "/secret": /dev/null is not c 1:3`)
 
 	// A default device that is something else is refused.
 	b = newBundle(t)

@@ -7,27 +7,53 @@ import (
 )
 
 // keepNull takes the host's /dev/null aside while it can be reached, for masked
-// files. The container's own is not good enough: an image that makes it a link
-// to a file of procfs would have that bound over the masked path, writable
-// (CVE-2025-31133).
-func (p *Plan) keepNull() error {
-	fd, err := cloneTree("/dev/null", false)
+// files of a container whose /dev is somebody else's directory: what is called
+// null there may be a link to a file of procfs, which would then be bound over
+// the masked path, writable (CVE-2025-31133).
+func (p *Plan) keepNull() (err error) {
+	fd, err := unix.Open("/dev/null", unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("clone /dev/null: %w", err)
+		return fmt.Errorf("open /dev/null: %w", err)
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil || !defaultDevices[0].is(&st) {
-		unix.Close(fd)
-		return fmt.Errorf("/dev/null of the host is not %s", defaultDevices[0].kind())
-	}
-	p.null = fd
-	return nil
+	defer unix.Close(fd)
+	p.null, err = cloneNull(fd)
+	return err
 }
 
-// nullFile returns a mount of /dev/null to attach. The first one is the mount
-// that was taken aside; then that one is part of the tree, and is cloned. (To
-// clone one that is not attached needs 6.15.)
+// cloneNull clones the file of fd, if it is /dev/null. The clone is read-only,
+// which does not keep anybody from writing to the device, but from chmod and
+// chown of a node that others use.
+func cloneNull(fd int) (int, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || !defaultDevices[0].is(&st) {
+		return 0, fmt.Errorf("/dev/null is not %s", defaultDevices[0].kind())
+	}
+	clone, err := unix.OpenTree(fd, "", unix.AT_EMPTY_PATH|unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err != nil {
+		return 0, fmt.Errorf("clone /dev/null: %w", err)
+	}
+	set := Attributes{Set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC}
+	if err := mountSetattr(clone, unix.AT_EMPTY_PATH, set); err != nil {
+		unix.Close(clone)
+		return 0, fmt.Errorf("clone /dev/null: %w", err)
+	}
+	return clone, nil
+}
+
+// nullFile returns a mount of /dev/null to attach: the container's own, which
+// Devices made and this proves again. The first one attached is cloned for the
+// others (to clone one that is not attached needs 6.15).
 func (p *Plan) nullFile() (int, error) {
+	if p.null == 0 {
+		fd, err := p.root.open("/dev/null", unix.O_PATH|unix.O_NOFOLLOW)
+		if err != nil {
+			return -1, fmt.Errorf("open /dev/null: %w", err)
+		}
+		defer unix.Close(fd)
+		if p.null, err = cloneNull(fd); err != nil {
+			return -1, err
+		}
+	}
 	return again(p.null, &p.nullUsed)
 }
 

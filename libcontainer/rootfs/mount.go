@@ -95,7 +95,7 @@ func (p *Plan) Mount() error {
 	if !p.Namespace {
 		return nil
 	}
-	if len(p.Masked) > 0 {
+	if len(p.Masked) > 0 && p.DevBound {
 		if err := p.keepNull(); err != nil {
 			return err
 		}

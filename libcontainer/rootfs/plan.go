@@ -32,7 +32,7 @@ type Plan struct {
 	ReadonlyPaths   []string
 
 	root               root   // the clone of Root, init side
-	null               int    // the host's /dev/null, detached; 0 until needed
+	null               int    // a clone of /dev/null; 0 until needed
 	void               int    // the empty directory, detached; 0 until needed
 	nullUsed, voidUsed bool   // those are attached, and copies are clones
 	protected          bool   // Protect is done

@@ -20,11 +20,21 @@ func TestMaskedPaths(t *testing.T) {
 	b.write("rootfs/dir2/file", "secret")
 	b.link("/file2", "rootfs/link")
 	b.link("../../../dir2", "rootfs/dirlink")
+	b.mount("/dev", "tmpfs", "tmpfs")
 	b.spec.Linux.MaskedPaths = []string{"/file", "/dir", "/link", "/dirlink", "/gone", "/file/x", "/dir"}
 	b.must("")
 	for _, name := range []string{"/file", "/file2"} {
 		if text, err := os.ReadFile(name); err != nil || len(text) != 0 {
 			t.Errorf("%s has %q, %v", name, text, err)
+		}
+		if err := os.WriteFile(name, []byte("x"), 0); err != nil {
+			t.Error(err)
+		}
+		if err := os.Chmod(name, 0); err == nil || !strings.Contains(err.Error(), "read-only file system") {
+			t.Errorf("chmod of %s: %v", name, err)
+		}
+		if a, b := stat(t, name), stat(t, "/dev/null"); a.Dev != b.Dev || a.Ino != b.Ino {
+			t.Errorf("%s is not the container's own null", name)
 		}
 	}
 	for _, name := range []string{"/dir", "/dir2"} {
