@@ -21,6 +21,7 @@ func fault(step string) error {
 	switch what {
 	case "KILL":
 		unix.Kill(unix.Getpid(), unix.SIGKILL)
+		unix.Exit(137) // the first process of a pid namespace cannot kill itself
 	case "HANG":
 		time.Sleep(time.Minute)
 	}

@@ -96,11 +96,28 @@ func (h *host) makePlan() error {
 		h.plan = planCreate(h.spec, h.create, h.r.Systemd, facts, ps)
 		h.create.raw = raw
 	}
+	if h.create != nil {
+		checkRoot(h.plan.Rootfs.Root, ps)
+	}
 	h.r.warnAll(ps.Warnings)
 	if err := ps.Err(); err != nil {
 		return err
 	}
 	return h.checkDescriptors()
+}
+
+// checkRoot looks whether there is a root filesystem, so that its absence is
+// told with all the other problems. Init opens it for good.
+func checkRoot(path string, ps *config.Problems) {
+	if path == "" {
+		return // the plan has said it
+	}
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		ps.Addf("root.path", "open %q: %v", path, err)
+		return
+	}
+	unix.Close(fd)
 }
 
 // checkDescriptors refuses --preserve-fds of descriptors that are not there:

@@ -46,6 +46,11 @@ func (r *Runtime) Start(id string) error {
 	err = c.release()
 	r.Trace.add("host", "start", begin, err)
 	if err != nil {
+		// The next one to ask for the state shall hear that init has ended.
+		if fd, gone := c.pidfd(); gone == nil {
+			awaitEnd(fd, endTime)
+			unix.Close(fd)
+		}
 		if len(plan.StartContainer) > 0 {
 			// runtime.md, "Lifecycle" 8: stop, and continue at 12, the destruction.
 			return errors.Join(err, c.destroy(plan))

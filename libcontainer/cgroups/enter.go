@@ -6,7 +6,6 @@ import (
 	"path"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,6 +22,9 @@ type Bus struct {
 // every start.
 var Systemd *Bus
 
+// ErrUnitExists is what Start returns if the name is taken.
+var ErrUnitExists = errors.New("there is one of that name")
+
 var errNoBus = errors.New("this rt was built without the systemd driver")
 
 // Enter puts the waiting child into a new scope of systemd, and makes the
@@ -37,6 +39,9 @@ func (c *Cgroup) Enter(pid int) error {
 	}
 	u := c.plan.unit
 	if err := Systemd.Start(*u, pid); err != nil {
+		if errors.Is(err, ErrUnitExists) { // not ours: neither to stop nor to remove
+			c.state.Scope, c.state.Made = "", nil
+		}
 		return fmt.Errorf("start unit %s: %w", u.Name, err)
 	}
 	in, err := whereIs(pid)
@@ -132,17 +137,14 @@ func (c *Cgroup) Move(pid int) error {
 
 // stopUnit ends the scope, which normally has ended with its last process.
 func (c *Cgroup) stopUnit() error {
-	if c.state.Scope == "" || Systemd == nil {
-		return nil
+	if c.state.Scope == "" || c.state.Made[""]+c.state.Made["name=systemd"] == 0 {
+		return nil // it was there before us
+	}
+	if Systemd == nil {
+		return errNoBus
 	}
 	if err := Systemd.Stop(c.state.Scope, c.state.UserBus); err != nil {
 		return fmt.Errorf("stop unit %s: %w", c.state.Scope, err)
 	}
 	return nil
 }
-
-// BusDeadline is for a method call, JobDeadline for the job that it starts.
-const (
-	BusDeadline = 10 * time.Second
-	JobDeadline = 30 * time.Second
-)

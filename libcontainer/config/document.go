@@ -18,12 +18,6 @@ func PlanDocument(s *specs.Spec, ps *Problems) {
 	case major != "1": // "retains forward and backward compatibility within major versions"
 		ps.Addf("ociVersion", "%q is not supported (1.0.0 to 1.3.x)", short(s.Version))
 	}
-	switch {
-	case s.Root == nil:
-		ps.Addf("root", "is required")
-	case s.Root.Path == "":
-		ps.Addf("root.path", "is required")
-	}
 	if _, ok := s.Annotations[""]; ok {
 		ps.Addf("annotations", "a key is empty")
 	}

@@ -1,7 +1,6 @@
 package hooks
 
 import (
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,35 +38,8 @@ func adopt() *family {
 	if unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&was)), 0, 0, 0) == nil && was == 0 {
 		f.unset = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == nil
 	}
-	for _, open := range []func() (*procfs.Proc, error){procfs.OpenHost, procfs.Open} {
-		proc, err := open()
-		if err != nil {
-			continue
-		}
-		if ours(proc) {
-			f.proc = proc
-			break
-		}
-		proc.Close()
-	}
+	f.proc, _ = ourProcfs()
 	return f
-}
-
-// ours tells whether the numbers in this procfs are those of our pid namespace.
-// Before pivot_root init still sees the /proc of the host.
-func ours(proc *procfs.Proc) bool {
-	status, err := proc.ReadFile("self/status")
-	if err != nil {
-		return false
-	}
-	for line := range strings.Lines(status) {
-		// One number for each pid namespace from the procfs' down to the process'.
-		if numbers, ok := strings.CutPrefix(line, "NSpid:"); ok {
-			fields := strings.Fields(numbers)
-			return len(fields) == 1 && fields[0] == strconv.Itoa(os.Getpid())
-		}
-	}
-	return false
 }
 
 // look remembers the children that are no descendants of the next hook: our own

@@ -1,6 +1,8 @@
 package hooks
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,6 +21,17 @@ var inside = map[string]func(dir string) error{
 	// Runs a hook that never ends; the test kills this process.
 	"hang": func(dir string) error {
 		return Run("prestart", []Hook{sh("echo $$ >pid.tmp; mv pid.tmp pid; exec sleep 60")}, nil, dir, nil)
+	},
+	// The same with a child, and with its group written down.
+	"hang with child": func(dir string) error {
+		r := Runner{Dir: dir, Began: func(g Group) error {
+			data, err := json.Marshal(g)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(filepath.Join(dir, "group"), data, 0o600)
+		}}
+		return r.Run("prestart", []Hook{sh("(trap '' HUP TERM; sleep 60)& echo $! >child; echo $$ >pid.tmp; mv pid.tmp pid; sleep 60")}, nil)
 	},
 	// As init runs createContainer hooks: the first process of a pid namespace,
 	// with the /proc of the host, in which the numbers mean other processes.
@@ -63,26 +76,67 @@ func TestInitRun(t *testing.T) {
 	}
 }
 
-// R-24: the hook does not outlive rt.
-func TestRunDiesWithUs(t *testing.T) {
-	cmd, dir := command(t, "hang", 0)
+// killed runs a hook that hangs in another process, and kills that.
+func killed(t *testing.T, name string) (dir string) {
+	t.Helper()
+	cmd, dir := command(t, name, 0)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	wait := func(what string, done func() bool) {
-		t.Helper()
-		for end := time.Now().Add(5 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
-			if time.Now().After(end) {
-				t.Errorf("%s: not within 5 s", what)
-				return
-			}
-		}
-	}
-	wait("start", func() bool {
+	wait(t, "start", func() bool {
 		_, err := os.Stat(filepath.Join(dir, "pid"))
 		return err == nil
 	})
 	cmd.Process.Kill()
 	cmd.Wait()
-	wait("death", func() bool { return !alive(t, dir, "pid") })
+	// R-24: the hook does not outlive rt.
+	wait(t, "death", func() bool { return !alive(t, dir, "pid") })
+	return dir
+}
+
+func wait(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s: not within 5 s", what)
+		}
+	}
+}
+
+func TestRunDiesWithUs(t *testing.T) { killed(t, "hang") }
+
+func TestGroupKill(t *testing.T) {
+	dir := killed(t, "hang with child")
+	var g Group
+	if err := json.Unmarshal([]byte(read(t, dir, "group")), &g); err != nil {
+		t.Fatal(err)
+	}
+	if !alive(t, dir, "child") {
+		t.Fatal("the child is dead already")
+	}
+	// What only looks like the group is left alone.
+	for _, other := range []Group{
+		{},
+		{Pid: g.Pid, Start: g.Start + 1e6, Session: g.Session},
+		{Pid: g.Pid, Start: g.Start, Session: g.Session + 1},
+		{Pid: os.Getpid(), Start: g.Start, Session: g.Session},
+	} {
+		if err := other.Kill(); err != nil || !alive(t, dir, "child") {
+			t.Errorf("%+v: %v", other, err)
+		}
+	}
+	for range 2 {
+		if err := g.Kill(); err != nil || alive(t, dir, "child") {
+			t.Error("alive", err)
+		}
+	}
+}
+
+func TestBeganRefuses(t *testing.T) {
+	r := Runner{Dir: "/", Began: func(Group) error { return errors.New("disk full") }}
+	begin := time.Now()
+	err := r.Run("prestart", []Hook{sh("sleep 60")}, nil)
+	if err == nil || err.Error() != `hooks.prestart[0]: "/bin/sh": disk full` || time.Since(begin) > 5*time.Second {
+		t.Error(err)
+	}
 }

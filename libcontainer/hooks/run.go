@@ -24,10 +24,18 @@ const (
 	lookNoPidfd = 5 * time.Millisecond
 )
 
+// A Runner runs hooks.
+type Runner struct {
+	Dir  string          // their working directory
+	Stop <-chan struct{} // closing it kills a running hook and starts no other one; may be nil
+
+	// Began, if not nil, is called when a hook was started, so that what it
+	// leaves can be killed if rt is killed: Group.Kill. Its error is the hook's.
+	Began func(Group) error
+}
+
 // Run runs hooks one after the other, until one fails. kind is one of the
-// property names of hooks in config.json, state what they read on stdin, dir
-// their working directory. Closing stop kills a running hook and starts no
-// other one; nil is never closed.
+// property names of hooks in config.json, state what they read on stdin.
 //
 // Each hook has a process group of its own and dies with rt. It has exactly the
 // environment that it is given, and no descriptor but 0, 1 and 2 as long as all
@@ -37,33 +45,46 @@ const (
 // A hook ends when its process ends: children of it that live on, with its
 // stdout even, are not waited for. Without a timeout it may take for ever,
 // which is what the spec says. One that fails or is killed takes its
-// descendants along; for that, rt is a child subreaper meanwhile.
-func Run(kind string, hooks []Hook, state []byte, dir string, stop <-chan struct{}) error {
-	if len(hooks) == 0 {
+// descendants along; for that, rt is a child subreaper meanwhile, and the caller
+// must start no other process.
+func (r *Runner) Run(kind string, hooks []Hook, state []byte) error {
+	errs := r.all(kind, hooks, state, true)
+	if len(errs) == 0 {
 		return nil
 	}
-	f := adopt()
-	defer f.release()
-	for i := range hooks {
-		if err := run(&hooks[i], state, dir, stop, f); err != nil {
-			return fmt.Errorf("%s: %w", place(kind, i), err)
-		}
-	}
-	return nil
+	return errs[0]
 }
 
 // Each is Run for poststop hooks: runtime.md wants the others to run although
 // one failed.
+func (r *Runner) Each(kind string, hooks []Hook, state []byte) []error {
+	return r.all(kind, hooks, state, false)
+}
+
+// Run is Runner.Run for a Runner with a directory, and a channel or nil.
+func Run(kind string, hooks []Hook, state []byte, dir string, stop <-chan struct{}) error {
+	return (&Runner{Dir: dir, Stop: stop}).Run(kind, hooks, state)
+}
+
+// Each is Runner.Each for a Runner with a directory, and a channel or nil.
 func Each(kind string, hooks []Hook, state []byte, dir string, stop <-chan struct{}) []error {
+	return (&Runner{Dir: dir, Stop: stop}).Each(kind, hooks, state)
+}
+
+func (r *Runner) all(kind string, hooks []Hook, state []byte, untilError bool) (errs []error) {
 	if len(hooks) == 0 {
 		return nil
 	}
 	f := adopt()
 	defer f.release()
-	var errs []error
 	for i := range hooks {
-		if err := run(&hooks[i], state, dir, stop, f); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", place(kind, i), err))
+		err := r.run(&hooks[i], state, f)
+		if err == nil {
+			continue
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", place(kind, i), err))
+		if untilError {
+			break
 		}
 	}
 	return errs
@@ -76,8 +97,8 @@ type process struct {
 	tail       []byte
 }
 
-func run(h *Hook, state []byte, dir string, stop <-chan struct{}, f *family) error {
-	if closed(stop) {
+func (r *Runner) run(h *Hook, state []byte, f *family) error {
+	if closed(r.Stop) {
 		return fmt.Errorf("%q: not started, rt was told to end", h.Path)
 	}
 	// The parent-death signal is sent when the thread that started the hook
@@ -85,12 +106,22 @@ func run(h *Hook, state []byte, dir string, stop <-chan struct{}, f *family) err
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	f.look()
-	p, err := start(h, state, dir)
+	p, err := start(h, state, r.Dir)
 	if err != nil {
 		return err
 	}
 	defer p.close()
-	cause := p.wait(h.Timeout, stop)
+	var cause error
+	if r.Began != nil {
+		g, err := p.group(f.proc)
+		if err == nil {
+			err = r.Began(g)
+		}
+		cause = err
+	}
+	if cause == nil {
+		cause = p.wait(h.Timeout, r.Stop)
+	}
 	if cause == nil && p.succeeded() {
 		_, err := reap(p.pid, 0)
 		return err

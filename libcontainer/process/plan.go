@@ -34,6 +34,7 @@ type Plan struct {
 	Scheduler    *Scheduler
 	IOPriority   uint32 // as for ioprio_set(2); 0: unchanged
 	Affinity     []uint64
+	KeepAffinity bool // leave it as execCPUAffinity.initial made it
 	MemoryPolicy *MemoryPolicy
 	Personality  *Personality
 

@@ -50,7 +50,7 @@ func planScheduling(out *Plan, p *specs.Process, exec bool, ps *config.Problems)
 		initial := planIDs("process.execCPUAffinity.initial", "CPU", a.Initial, ps)
 		final := planIDs("process.execCPUAffinity.final", "CPU", a.Final, ps)
 		if exec { // not applicable to the container's first process
-			out.initialAffinity, out.Affinity = initial, final
+			out.initialAffinity, out.Affinity, out.KeepAffinity = initial, final, initial != nil
 		}
 	}
 }
@@ -164,6 +164,15 @@ func (p *Plan) SetInitialAffinity() (undo func() error, err error) {
 	return func() error { return setAffinity(old[:n/8]) }, nil
 }
 
+// anyCPU has all bits set; the kernel takes the CPUs that there are.
+func anyCPU() []uint64 {
+	mask := make([]uint64, maxID/64)
+	for i := range mask {
+		mask[i] = ^uint64(0)
+	}
+	return mask
+}
+
 func setAffinity(mask []uint64) error {
 	_, _, errno := unix.RawSyscall(unix.SYS_SCHED_SETAFFINITY, 0, uintptr(len(mask)*8), uintptr(unsafe.Pointer(unsafe.SliceData(mask))))
 	return result("sched_setaffinity", errno)
@@ -172,10 +181,16 @@ func setAffinity(mask []uint64) error {
 // Schedule sets affinity, scheduler, I/O priority, memory policy and personality
 // of this thread. The cgroup was joined: a cpuset changes the affinity.
 func (p *Plan) Schedule() error {
-	if p.Affinity != nil {
+	switch {
+	case p.Affinity != nil:
 		if err := setAffinity(p.Affinity); err != nil {
 			return fmt.Errorf("process.execCPUAffinity.final: %w", err)
 		}
+	case !p.KeepAffinity:
+		// The caller may be pinned, and since 6.2 the kernel remembers that across
+		// changes of cpuset. What the container gets is its cpuset's, as with runc.
+		// It is a wish: the outer container of a nested rt may forbid the call.
+		_ = setAffinity(anyCPU())
 	}
 	if !p.NewUserns {
 		if err := p.prioritize(0); err != nil {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -22,6 +23,12 @@ import (
 func init() {
 	cgroups.Systemd = &cgroups.Bus{Start: start, Set: set, Stop: stop}
 }
+
+// deadline is for one answer; jobDeadline for a job, which may wait for others.
+var (
+	deadline    = 10 * time.Second
+	jobDeadline = 30 * time.Second
+)
 
 const (
 	destination = "org.freedesktop.systemd1"
@@ -55,6 +62,9 @@ func start(u cgroups.Unit, pid int) error {
 			err = s.job("StartTransientUnit", u.Name, "replace", props, []auxiliary{})
 		}
 	}
+	if is(err, "UnitExists") {
+		err = cgroups.ErrUnitExists
+	}
 	return err
 }
 
@@ -84,6 +94,7 @@ func stop(unit string, user bool) error {
 // A session is one connection to one systemd.
 type session struct {
 	conn   *dbus.Conn
+	direct bool // to systemd itself, no bus daemon between
 	cancel context.CancelFunc
 }
 
@@ -95,12 +106,12 @@ func (s *session) close() {
 // connect prefers systemd's own socket: it needs no bus daemon, and is a hop
 // less. The context ends everything, also a peer that never answers.
 func connect(user bool) (*session, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), cgroups.BusDeadline+cgroups.JobDeadline)
+	ctx, cancel := context.WithTimeout(context.Background(), deadline+jobDeadline*2)
 	var errs []string
 	for _, address := range addresses(user) {
 		conn, err := dial(ctx, address)
 		if err == nil {
-			return &session{conn, cancel}, nil
+			return &session{conn, isDirect(address), cancel}, nil
 		}
 		errs = append(errs, fmt.Sprintf("%s: %v", address, err))
 	}
@@ -132,8 +143,10 @@ func addresses(user bool) []string {
 	return out
 }
 
+func isDirect(address string) bool { return strings.HasSuffix(address, "/private") }
+
 func dial(ctx context.Context, address string) (*dbus.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, cgroups.BusDeadline)
+	ctx, cancel := context.WithTimeout(ctx, deadline)
 	conn, err := dbus.Dial(address)
 	if err != nil {
 		cancel()
@@ -142,11 +155,11 @@ func dial(ctx context.Context, address string) (*dbus.Conn, error) {
 	// Until we are let in, the deadline closes the connection under the read.
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	err = conn.Auth([]dbus.Auth{dbus.AuthExternal(owner())})
-	if err == nil && !strings.HasSuffix(address, "/private") {
+	if err == nil && !isDirect(address) {
 		err = conn.Hello()
 	}
-	if !stop() && err == nil {
-		err = context.DeadlineExceeded
+	if !stop() {
+		err = fmt.Errorf("no answer within %v", deadline)
 	}
 	cancel()
 	if err != nil {
@@ -183,7 +196,7 @@ func owner() string {
 }
 
 func (s *session) call(method string, args ...any) *dbus.Call {
-	ctx, cancel := context.WithTimeout(context.Background(), cgroups.BusDeadline)
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	call := s.conn.Object(destination, object).CallWithContext(ctx, manager+"."+method, 0, args...)
 	<-call.Done
@@ -202,12 +215,12 @@ func (s *session) job(method string, args ...any) error {
 	if err := s.call(method, args...).Store(&job); err != nil {
 		return explain(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), cgroups.JobDeadline)
+	ctx, cancel := context.WithTimeout(context.Background(), jobDeadline)
 	defer cancel()
 	for {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s: systemd did not finish within %v", method, cgroups.JobDeadline)
+			return fmt.Errorf("%s: systemd did not finish within %v", method, jobDeadline)
 		case signal, ok := <-signals:
 			if !ok {
 				return fmt.Errorf("%s: systemd closed the connection", method)
@@ -227,10 +240,10 @@ func (s *session) job(method string, args ...any) error {
 // listen asks for the signals of jobs. On its own socket systemd sends them
 // anyway, through a bus daemon we have to say which ones we want.
 func (s *session) listen() error {
-	if len(s.conn.Names()) == 0 {
+	if s.direct {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), cgroups.BusDeadline)
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	err := s.conn.AddMatchSignalContext(ctx, dbus.WithMatchInterface(manager), dbus.WithMatchMember("JobRemoved"))
 	if err == nil {
@@ -284,7 +297,7 @@ func explain(err error) error {
 	var e dbus.Error
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("no answer within %v", cgroups.BusDeadline)
+		return fmt.Errorf("no answer within %v", deadline)
 	case !errors.As(err, &e):
 		return err
 	case e.Name == "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
