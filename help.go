@@ -152,7 +152,11 @@ func usageError(c *cli.Context, err error, isCommand bool) error {
 	if !undefined {
 		return errors.New(where + text)
 	}
-	suggestion := hint(name, flagNames(flags))
+	names := flagNames(flags)
+	for i, n := range names {
+		names[i] = dashed(n)
+	}
+	suggestion := hint(dashed(name), names)
 	if isCommand && slices.Contains(flagNames(globalFlags), name) {
 		suggestion = ": it is a global flag and goes before " + c.Command.Name
 	}
