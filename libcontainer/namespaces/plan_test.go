@@ -2,6 +2,7 @@ package namespaces
 
 import (
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -199,4 +200,22 @@ func TestTypes(t *testing.T) {
 	if got := strings.Join(Types(), " "); got != "user pid network mount ipc uts cgroup time" {
 		t.Error(got)
 	}
+}
+
+func FuzzSysctl(f *testing.F) {
+	for _, name := range []string{"net.ipv4.conf.eth0/100.x", "net/../kernel/panic", "kernel..msgmax", "net./..", "net.a\x00"} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		path, ok := sysctlPath(name)
+		if !ok {
+			return
+		}
+		if clean := filepath.Clean("/" + path); clean != "/"+path || strings.IndexByte(path, 0) >= 0 {
+			t.Errorf("%q becomes %q", name, path)
+		}
+		if len(path) != len(name) {
+			t.Errorf("%q becomes %q", name, path)
+		}
+	})
 }
