@@ -19,6 +19,7 @@ func foreground(start func(console *os.File) (*libcontainer.Process, error)) err
 	}
 	ours, theirs := os.NewFile(uintptr(pair[0]), "console"), os.NewFile(uintptr(pair[1]), "console")
 	defer ours.Close()
+	signals := catchSignals() // before start: none may find rt with its default effect
 	var term *terminal
 	var termErr error
 	received := make(chan struct{})
@@ -47,30 +48,38 @@ func foreground(start func(console *os.File) (*libcontainer.Process, error)) err
 		term.begin()
 		defer term.end()
 	}
-	return wait(p, term)
+	return wait(p, term, signals)
 }
 
-// wait passes signals on until the process ends, and reaps it. Signals stay
-// caught after it: rt is about to clean up.
-func wait(p *libcontainer.Process, term *terminal) error {
-	var ignored [sigRTMax + 1]bool // by nohup(1) for one
-	for n := range ignored {
-		ignored[n] = signal.Ignored(unix.Signal(n))
+// catchSignals catches all signals that may be meant for the process, for good:
+// rt cleans up after it. What was ignored when rt began stays so (nohup(1)). In
+// the background a process that catches SIGTTOU and sets its terminal's mode
+// would be told so for ever (termios(3)).
+func catchSignals() <-chan os.Signal {
+	var caught []os.Signal
+	for n := unix.Signal(1); n <= sigRTMax; n++ {
+		switch n {
+		case unix.SIGKILL, unix.SIGSTOP, unix.SIGCHLD, unix.SIGURG, unix.SIGTTIN, unix.SIGTTOU:
+			continue
+		}
+		if !signal.Ignored(n) {
+			caught = append(caught, n)
+		}
 	}
 	signals := make(chan os.Signal, 64)
-	signal.Notify(signals)
-	// A process in the background that catches SIGTTOU and sets its terminal's
-	// mode is told the same for ever (termios(3)).
-	signal.Reset(unix.SIGTTIN, unix.SIGTTOU)
+	signal.Notify(signals, caught...)
+	return signals
+}
+
+// wait passes signals on until the process ends, and reaps it.
+func wait(p *libcontainer.Process, term *terminal, signals <-chan os.Signal) error {
 	ended, idle := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(idle)
 		for {
 			select {
 			case s := <-signals:
-				if n := s.(unix.Signal); !ignored[n] {
-					pass(p, term, n)
-				}
+				pass(p, term, s.(unix.Signal))
 			case <-ended:
 				return
 			}
@@ -95,11 +104,10 @@ func wait(p *libcontainer.Process, term *terminal) error {
 	return exitStatus(status.ExitStatus())
 }
 
-// pass passes a signal on, unless it speaks of rt itself: its children, its own
-// pipes, the Go scheduler's SIGURG, or its terminal.
+// pass passes a signal on, unless it speaks of rt's own pipes or terminal.
 func pass(p *libcontainer.Process, term *terminal, s unix.Signal) {
 	switch s {
-	case unix.SIGCHLD, unix.SIGPIPE, unix.SIGURG:
+	case unix.SIGPIPE:
 	case unix.SIGWINCH:
 		if term != nil {
 			term.resize()
