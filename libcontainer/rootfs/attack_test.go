@@ -259,6 +259,71 @@ func TestMaskWithFalseNull(t *testing.T) {
 	wantText(t, err, `default device "/dev/null" exists and is not c 1:3`)
 }
 
+// exchange swaps two names as fast as it can until the returned function is
+// called, which tells how often it did.
+func exchange(a, z string) (stop func() int) {
+	end, done := make(chan struct{}), make(chan int)
+	go func() {
+		for n := 0; ; n++ {
+			select {
+			case <-end:
+				done <- n
+				return
+			default:
+				_ = unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, z, unix.RENAME_EXCHANGE)
+			}
+		}
+	}()
+	return func() int { close(end); return <-done }
+}
+
+// While paths are masked and made read-only, somebody exchanges them. A container
+// that starts has them so.
+func TestProtectRace(t *testing.T) {
+	if !inside(t, 0) {
+		return
+	}
+	b := newBundle(t)
+	b.write("vol/a/secret", "secret")
+	b.mkdir("vol/b", "rootfs/inside")
+	b.write("rootfs/inside/secret", "other")
+	b.link("/inside", "vol/link")
+	b.mount("/vol", "", "vol", "bind")
+	b.spec.Linux.MaskedPaths = []string{"/vol/a/secret"}
+	b.spec.Linux.ReadonlyPaths = []string{"/vol/a"}
+	for _, other := range []string{"vol/b", "vol/link"} {
+		stop := exchange(b.path("vol/a"), b.path(other))
+		good, bad := 0, 0
+		for begin := time.Now(); time.Since(begin) < 500*time.Millisecond; {
+			if err := unix.Setns(host, unix.CLONE_NEWNS); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := b.steps(""); err != nil {
+				bad++
+			} else {
+				good++
+			}
+		}
+		n := stop()
+		if err := unix.Setns(host, unix.CLONE_NEWNS); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %d good, %d refused, %d exchanges", other, good, bad, n)
+		for name, want := range map[string]string{"vol/a/secret": "secret", "rootfs/inside/secret": "other"} {
+			text, err := os.ReadFile(b.path(name))
+			if err != nil {
+				text, err = os.ReadFile(b.path(strings.Replace(name, "vol/a", other, 1)))
+			}
+			if name == "vol/a/secret" && string(text) == "other" {
+				continue // the link has the name now
+			}
+			if err != nil || string(text) != want {
+				t.Errorf("%s is %q, %v", name, text, err)
+			}
+		}
+	}
+}
+
 // While a mount is made, somebody exchanges the mount point with a link that leads
 // out. Whatever the outcome, nothing outside changes, and a success is real.
 func TestExchangeRace(t *testing.T) {
@@ -269,27 +334,12 @@ func TestExchangeRace(t *testing.T) {
 	b.mkdir("vol/a", "src", "outside")
 	b.write("src/mark", "")
 	b.link(b.path("outside"), "vol/b")
-	a, z := b.path("vol/a"), b.path("vol/b")
-	stop := make(chan struct{})
-	done := make(chan int)
-	go func() {
-		n := 0
-		for {
-			select {
-			case <-stop:
-				done <- n
-				return
-			default:
-				_ = unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, z, unix.RENAME_EXCHANGE)
-				n++
-			}
-		}
-	}()
+	stop := exchange(b.path("vol/a"), b.path("vol/b"))
 	b.mount("/vol", "", "vol", "bind")
 	b.mount("/vol/a", "", "src", "bind")
 	b.mount("/vol/a/new", "tmpfs", "tmpfs")
 	good, bad := 0, 0
-	for begin := time.Now(); time.Since(begin) < 2*time.Second; {
+	for begin := time.Now(); time.Since(begin) < time.Second; {
 		if err := unix.Setns(host, unix.CLONE_NEWNS); err != nil {
 			t.Fatal(err)
 		}
@@ -299,8 +349,7 @@ func TestExchangeRace(t *testing.T) {
 			good++
 		}
 	}
-	close(stop)
-	t.Logf("%d good, %d refused, %d exchanges", good, bad, <-done)
+	t.Logf("%d good, %d refused, %d exchanges", good, bad, stop())
 	if err := unix.Setns(host, unix.CLONE_NEWNS); err != nil {
 		t.Fatal(err)
 	}

@@ -139,10 +139,9 @@ func (p *Plan) mountCgroup1(m *Mount) error {
 			return fmt.Errorf("mount cgroup %s on %q: %w", h.controllers, m.Path, err)
 		}
 	}
-	if readonly := m.attributes() & unix.MOUNT_ATTR_RDONLY; readonly != 0 {
-		if err := mountSetattr(tmpfs, unix.AT_EMPTY_PATH, Attributes{Set: readonly}); err != nil {
-			return fmt.Errorf("mount %s: %w", m, err)
-		}
+	// All of them at once: nobody is in the container yet.
+	if err := mountSetattr(tmpfs, unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, m.Rattr.or(m.Attr)); err != nil {
+		return fmt.Errorf("mount %s: %w", m, err)
 	}
 	for _, propagation := range m.Propagation {
 		if err := setPropagation(tmpfs, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, propagation&^unix.MS_REC); err != nil {
@@ -171,20 +170,11 @@ func (p *Plan) mountHierarchy(m *Mount, h hierarchy, tmpfs int) error {
 		return err
 	}
 	defer unix.Close(fd)
-	if !p.CgroupNS {
-		if err := setAttributes(fd, m); err != nil {
-			return err
-		}
-	}
 	if err := unix.Mkdirat(tmpfs, dir, 0o755); err != nil {
 		return err
 	}
-	target, err := openat2(tmpfs, dir, unix.O_PATH|unix.O_DIRECTORY, unix.RESOLVE_BENEATH|unix.RESOLVE_NO_SYMLINKS)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(target)
-	if err := attach(fd, target); err != nil {
+	// The name is no link, and the tmpfs is nobody else's: no need to open it.
+	if err := unix.MoveMount(fd, "", tmpfs, dir, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
 		return err
 	}
 	if !strings.Contains(dir, ",") {
@@ -211,7 +201,7 @@ func (m *Mount) newHierarchy(h hierarchy) (int, error) {
 // has it mounted, which is nearly always at the name of its controllers. It
 // returns also the name under which the host shows it.
 func cloneHierarchy(h hierarchy) (int, string, error) {
-	fd, err := cloneCgroup(path.Join(cgroupRoot, h.dir(), h.path))
+	fd, err := cloneCgroup(path.Join(cgroupRoot, h.dir(), h.path), h.path == "/")
 	if err == nil || err != unix.ENOENT {
 		return fd, h.dir(), err
 	}
@@ -227,14 +217,16 @@ func cloneHierarchy(h hierarchy) (int, string, error) {
 	if !ok {
 		return -1, "", unix.ENOENT
 	}
-	fd, err = cloneCgroup(path.Join(at, below))
+	fd, err = cloneCgroup(path.Join(at, below), false)
 	return fd, path.Base(at), err
 }
 
-func cloneCgroup(dir string) (int, error) {
+// cloneCgroup clones a directory of a hierarchy. The name of one that is not
+// mounted may exist as a plain directory; a cgroup in it does not.
+func cloneCgroup(dir string, check bool) (int, error) {
 	fd, err := cloneTree(dir, true)
-	if err != nil {
-		return -1, err
+	if err != nil || !check {
+		return fd, err
 	}
 	var fs unix.Statfs_t
 	if err := unix.Fstatfs(fd, &fs); err != nil || fs.Type != unix.CGROUP_SUPER_MAGIC {

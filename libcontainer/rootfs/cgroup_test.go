@@ -51,8 +51,9 @@ func TestCgroup1(t *testing.T) {
 	has(t, info(t, b.path("rootfs/cg")).Options, "ro", "nosuid", "nodev", "noexec")
 
 	b = newBundle(t)
-	b.mount("/cg", "cgroup", "cgroup", "rprivate")
+	b.mount("/cg", "cgroup", "cgroup", "rprivate", "rnoexec", "noatime")
 	b.must("mount")
+	has(t, info(t, b.path("rootfs/cg/memory")).Options, "noexec", "noatime")
 	has(t, info(t, b.path("rootfs/cg")).Options, "rw")
 	has(t, info(t, b.path("rootfs/cg/memory")).Options, "rw")
 }

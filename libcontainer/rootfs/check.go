@@ -10,7 +10,7 @@ import (
 // check reads a new mount back. A filesystem may share its superblock with other
 // mounts (sysfs, mqueue, cgroup) and then keeps the flags that it had.
 func (m *Mount) check(fd int) error {
-	attr, super, err := readBack(fd)
+	attr, super, err := readBack(fd, m.id)
 	if err != nil {
 		return err
 	}
@@ -47,19 +47,16 @@ type mountIDRequest struct {
 }
 
 const (
-	statxUniqueMountID = 0x4000 // STATX_MNT_ID_UNIQUE
-	statmountSuper     = 1      // STATMOUNT_SB_BASIC
-	statmountMount     = 2      // STATMOUNT_MNT_BASIC
+	statmountSuper = 1 // STATMOUNT_SB_BASIC
+	statmountMount = 2 // STATMOUNT_MNT_BASIC
 )
 
 // readBack returns MOUNT_ATTR_* of the mount and MS_* of its superblock, without
 // asking the filesystem itself, which might be a server that does not answer:
 // statmount(2) (6.8). Older kernels tell the most of it by fstatfs(2).
-func readBack(fd int) (attr uint64, super uint32, err error) {
-	var st unix.Statx_t
-	err = unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, statxUniqueMountID, &st)
-	if err == nil && st.Mask&statxUniqueMountID != 0 {
-		request := mountIDRequest{id: st.Mnt_id, params: statmountSuper | statmountMount}
+func readBack(fd int, number mountNumber) (attr uint64, super uint32, err error) {
+	if number.unique {
+		request := mountIDRequest{id: number.id, params: statmountSuper | statmountMount}
 		request.size = uint32(unsafe.Sizeof(request))
 		var out statmount
 		_, _, errno := unix.RawSyscall6(unix.SYS_STATMOUNT, uintptr(unsafe.Pointer(&request)), uintptr(unsafe.Pointer(&out)), unsafe.Sizeof(out), 0, 0, 0)

@@ -198,7 +198,7 @@ func (p *Plan) makeDevice(dev int, d *Device) error {
 	} else if p.DevBound {
 		return nil
 	}
-	if p.UserNamespace && d.Type != 'p' {
+	if p.UserNamespace && p.Namespace && d.Type != 'p' {
 		return p.bindDevice(at, name, d)
 	}
 	err := unix.Mknodat(at, name, d.format()|d.Mode, int(d.number()))
@@ -306,7 +306,7 @@ func (p *Plan) bindDevice(at int, name string, d *Device) error {
 	if err := attach(source, target); err != nil {
 		return fmt.Errorf("mount %q: %w", d.Path, err)
 	}
-	if err := p.root.leadsTo(d.Path, 0, source); err != nil {
+	if _, err := p.root.leadsTo(d.Path, 0, source); err != nil {
 		return fmt.Errorf("mount %q: %w", d.Path, err)
 	}
 	return nil

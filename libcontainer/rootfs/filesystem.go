@@ -171,21 +171,33 @@ func explain(ctx int, err error) error {
 
 // inheritOwner makes a tmpfs look like the directory that it covers, except for
 // what the options say: an image expects its /run or /tmp with the mode and the
-// owner that it gave them. The first of two equal options loses.
+// owner that it gave them.
 func inheritOwner(target int, data []string) []string {
 	var st unix.Stat_t
-	if unix.Fstat(target, &st) != nil {
+	if hasKey(data, "mode") && hasKey(data, "uid") && hasKey(data, "gid") || unix.Fstat(target, &st) != nil {
 		return data
 	}
-	out := []string{"mode=" + strconv.FormatUint(uint64(st.Mode&0o7777), 8)}
+	out := data[:len(data):len(data)]
+	if !hasKey(data, "mode") {
+		out = append(out, "mode="+strconv.FormatUint(uint64(st.Mode&0o7777), 8))
+	}
 	// The overflow id stands for an owner that this user namespace does not know.
-	if st.Uid != 0 && st.Uid != overflowID {
+	if st.Uid != 0 && st.Uid != overflowID && !hasKey(data, "uid") {
 		out = append(out, "uid="+strconv.FormatUint(uint64(st.Uid), 10))
 	}
-	if st.Gid != 0 && st.Gid != overflowID {
+	if st.Gid != 0 && st.Gid != overflowID && !hasKey(data, "gid") {
 		out = append(out, "gid="+strconv.FormatUint(uint64(st.Gid), 10))
 	}
-	return append(out, data...)
+	return out
+}
+
+func hasKey(data []string, key string) bool {
+	for _, o := range data {
+		if k, _, _ := strings.Cut(o, "="); k == key {
+			return true
+		}
+	}
+	return false
 }
 
 const overflowID = 65534

@@ -155,7 +155,8 @@ func (p *Plan) over(path string, cover func(fd int) (int, error)) error {
 	if err := attach(mount, fd); err != nil {
 		return err
 	}
-	return p.root.leadsTo(path, 0, mount)
+	_, err = p.root.leadsTo(path, 0, mount)
+	return err
 }
 
 func (p *Plan) maskFor(fd int) (int, error) {

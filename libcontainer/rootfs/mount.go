@@ -135,7 +135,8 @@ func (p *Plan) put(m *Mount, fd int, at place) error {
 	if err := attach(fd, at.fd); err != nil {
 		return fmt.Errorf("mount %s: %w", m, hint(err, fd, at.fd))
 	}
-	if err := p.root.leadsTo(m.Path, at.flags, fd); err != nil {
+	var err error
+	if m.id, err = p.root.leadsTo(m.Path, at.flags, fd); err != nil {
 		return fmt.Errorf("mount %s: %w", m, err)
 	}
 	return m.propagate(fd)
@@ -156,21 +157,16 @@ func (m *Mount) propagate(fd int) error {
 func (p *Plan) target(m *Mount, dir bool) (place, error) {
 	flags := 0
 	if m.strict() {
-		flags = unix.O_NOFOLLOW
+		flags = unix.O_NOFOLLOW | unix.O_DIRECTORY
 	}
 	at, err := p.root.create(m.Path, dir, flags)
-	if err != nil {
-		return at, fmt.Errorf("create mount point %q: %w", m.Path, err)
-	}
-	if flags == 0 {
+	switch {
+	case err == nil:
 		return at, nil
-	}
-	var st unix.Stat_t
-	if err := unix.Fstat(at.fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR {
-		unix.Close(at.fd)
+	case flags != 0 && (err == unix.ENOTDIR || err == unix.ELOOP):
 		return at, fmt.Errorf("mount %s: the mount point is not an ordinary directory", m)
 	}
-	return at, nil
+	return at, fmt.Errorf("create mount point %q: %w", m.Path, err)
 }
 
 func (m *Mount) strict() bool {

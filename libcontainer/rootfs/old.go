@@ -79,7 +79,7 @@ func (p *Plan) mountOld(m *Mount, at place, data []string) error {
 	if err != nil {
 		return fmt.Errorf("mount %s: %w", m, err)
 	}
-	if after, err := mountID(fd); err != nil || before == after {
+	if m.id, err = mountID(fd); err != nil || before == m.id {
 		return fmt.Errorf("mount %s: %w", m, errMoved)
 	}
 	if err := m.propagate(fd); err != nil {

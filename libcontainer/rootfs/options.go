@@ -147,6 +147,14 @@ type Attributes struct {
 
 func (a *Attributes) empty() bool { return a.Set|a.Clear == 0 }
 
+// or returns a with what b says on top.
+func (a Attributes) or(b Attributes) Attributes {
+	if b.Clear&unix.MOUNT_ATTR__ATIME != 0 {
+		a.Set &^= unix.MOUNT_ATTR__ATIME
+	}
+	return Attributes{Set: a.Set&^b.Clear | b.Set, Clear: a.Clear&^b.Set | b.Clear}
+}
+
 // apply adds an option; what contradicts an earlier one replaces it.
 func (a *Attributes) apply(o option) {
 	switch o.Kind {

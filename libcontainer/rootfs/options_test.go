@@ -51,7 +51,11 @@ func attributesOf(t testing.TB, path string) (attr uint64, super uint32) {
 		t.Fatalf("open %s: %v", path, err)
 	}
 	defer unix.Close(fd)
-	attr, super, err = readBack(fd)
+	number, err := mountID(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	attr, super, err = readBack(fd, number)
 	if err != nil {
 		t.Fatal(err)
 	}

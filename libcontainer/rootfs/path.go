@@ -195,34 +195,40 @@ func readlink(at int, name string) (string, error) {
 var errMoved = errors.New("the mount point was moved or covered while it was in use")
 
 // leadsTo checks that path (opened with flags besides O_PATH) is the root of the
-// mount of fd now. STATX_MNT_ID is of 5.8.
-func (r root) leadsTo(path string, flags int, mount int) error {
+// mount of fd now, and returns the number of that mount.
+func (r root) leadsTo(path string, flags int, mount int) (mountNumber, error) {
 	now, err := r.open(path, unix.O_PATH|flags)
 	if err != nil {
-		return err
+		return mountNumber{}, err
 	}
 	defer unix.Close(now)
 	a, err := mountID(mount)
 	if err != nil {
-		return err
+		return a, err
 	}
 	b, err := mountID(now)
-	if err != nil {
-		return err
+	if err == nil && a != b {
+		err = errMoved
 	}
-	if a != b {
-		return errMoved
-	}
-	return nil
+	return a, err
 }
 
-func mountID(fd int) (uint64, error) {
+// A mountNumber tells one mount from another. The unique one is of 6.8 and used
+// once since boot; the other is that of mountinfo (5.8), used again when free.
+type mountNumber struct {
+	id     uint64
+	unique bool
+}
+
+const statxUniqueMountID = 0x4000 // STATX_MNT_ID_UNIQUE
+
+func mountID(fd int) (mountNumber, error) {
 	var st unix.Statx_t
-	err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_MNT_ID, &st)
-	if err == nil && st.Mask&unix.STATX_MNT_ID == 0 {
+	err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_MNT_ID|statxUniqueMountID, &st)
+	if err == nil && st.Mask&(unix.STATX_MNT_ID|statxUniqueMountID) == 0 {
 		err = unix.ENOSYS
 	}
-	return st.Mnt_id, err
+	return mountNumber{st.Mnt_id, st.Mask&statxUniqueMountID != 0}, err
 }
 
 // parent splits a clean absolute path into its directory and last component.

@@ -68,6 +68,8 @@ type Mount struct {
 	RecursiveID bool // ridmap
 	UIDs, GIDs  []specs.LinuxIDMapping
 	File        *os.File // the detached mount, if the host had to make it
+
+	id mountNumber // of the mount that was made
 }
 
 // PlanRootfs resolves root, mounts, and of linux devices, maskedPaths,
@@ -154,13 +156,6 @@ func (p *Plan) needNamespace(s *specs.Spec, ps *config.Problems) {
 	}
 	if p.RootPropagation != 0 {
 		ps.Addf("linux.rootfsPropagation", text)
-	}
-	if p.UserNamespace {
-		for i, d := range p.Nodes {
-			if d.Index >= 0 && d.Type != 'p' {
-				ps.Addf(fmt.Sprintf("linux.devices[%d]", p.Nodes[i].Index), text)
-			}
-		}
 	}
 }
 

@@ -167,6 +167,35 @@ func TestPlanOptions(t *testing.T) {
 	}
 }
 
+// Whatever config.json says, the plan neither panics nor leaves the container.
+func FuzzPlanMount(f *testing.F) {
+	f.Add("/x", "tmpfs", "tmpfs", "ro,size=1", "/proc/a", "slave")
+	f.Add("a/../../proc/self", "", "s", "rbind,rro,idmap", "/", "runbindable")
+	f.Add("//proc//", "bind", "/", "remount,bind,z", "x", "")
+	f.Fuzz(func(t *testing.T, dest, typ, source, options, masked, propagation string) {
+		p, ps := planOf(&specs.Spec{
+			Mounts: []specs.Mount{{Destination: dest, Type: typ, Source: source, Options: strings.Split(options, ",")}},
+			Linux: &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.MountNamespace}}, MaskedPaths: []string{masked}, RootfsPropagation: propagation,
+				Devices: []specs.LinuxDevice{{Type: typ, Path: dest, Major: int64(len(source)), Minor: int64(len(options))}}},
+		})
+		if ps.Err() != nil {
+			return
+		}
+		m := p.Mounts[0]
+		if m.Path == "/" || m.Path[0] != '/' || strings.Contains(m.Path+"/", "/../") || strings.HasSuffix(m.Path, "/") || hasNUL(m.Path+m.Source+m.Type) {
+			t.Errorf("%+v", m)
+		}
+		if strings.HasPrefix(m.Path, "/proc/") && m.Kind != Remount && !slices.Contains(procFiles, m.Path) {
+			t.Errorf("inside /proc: %+v", m)
+		}
+		for _, a := range []Attributes{m.Attr, m.Rattr} {
+			if time := a.Clear & unix.MOUNT_ATTR__ATIME; a.Set&a.Clear&^unix.MOUNT_ATTR__ATIME != 0 || time != 0 && time != unix.MOUNT_ATTR__ATIME {
+				t.Errorf("contradiction %+v", a)
+			}
+		}
+	})
+}
+
 func TestParseMountInfo(t *testing.T) {
 	i := parseMountInfo(`36 35 98:0 /mnt\0401 /mnt\0402 rw,noatime master:1 shared:7 - ext3 /dev/ro\134ot rw,errors=continue` + "\n")
 	if i.ID != 36 || i.Parent != 35 || i.Root != "/mnt 1" || i.Point != "/mnt 2" || i.Options != "rw,noatime" || i.FSType != "ext3" ||

@@ -14,7 +14,7 @@ import (
 // A reader compares a container with its config.
 type reader struct {
 	root   root
-	mounts map[uint64]mountInfo // by mount id
+	mounts map[int]mountInfo // by mount id
 	plan   *Plan
 	ps     config.Problems
 }
@@ -60,7 +60,7 @@ func Verify(pid int, s *specs.Spec) []config.Problem {
 	return r.ps.List
 }
 
-func mountTable(pid int) (map[uint64]mountInfo, error) {
+func mountTable(pid int) (map[int]mountInfo, error) {
 	proc, err := procfs.OpenHost()
 	if err != nil {
 		return nil, err
@@ -70,10 +70,10 @@ func mountTable(pid int) (map[uint64]mountInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	table := map[uint64]mountInfo{}
+	table := map[int]mountInfo{}
 	for line := range strings.Lines(text) {
 		i := parseMountInfo(line)
-		table[uint64(i.ID)] = i
+		table[i.ID] = i
 	}
 	return table, nil
 }
@@ -114,11 +114,15 @@ func (r *reader) mount(path string) (mountInfo, error) {
 		return mountInfo{}, err
 	}
 	defer unix.Close(fd)
-	id, err := mountID(fd)
-	if err != nil {
+	return r.line(fd)
+}
+
+func (r *reader) line(fd int) (mountInfo, error) {
+	var st unix.Statx_t
+	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_MNT_ID, &st); err != nil {
 		return mountInfo{}, err
 	}
-	return r.mounts[id], nil
+	return r.mounts[int(st.Mnt_id)], nil
 }
 
 // covered tells whether a later entry or a mask is at the same path.
@@ -148,12 +152,11 @@ func (r *reader) verifyMount(m *Mount) {
 		return
 	}
 	defer unix.Close(fd)
-	id, err := mountID(fd)
+	i, err := r.line(fd)
 	if err != nil {
 		r.ps.Addf(at+".destination", "%q: %v", m.Path, err)
 		return
 	}
-	i := r.mounts[id]
 	var stx unix.Statx_t
 	err = unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_BASIC_STATS, &stx)
 	if err == nil && stx.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT != 0 && stx.Attributes&unix.STATX_ATTR_MOUNT_ROOT == 0 {
@@ -163,7 +166,7 @@ func (r *reader) verifyMount(m *Mount) {
 	if m.Kind == Filesystem && i.FSType != m.Type {
 		r.ps.Addf(at+".type", "%q has a %s", m.Path, i.FSType)
 	}
-	attr, _, err := readBack(fd)
+	attr, _, err := readBack(fd, mountNumber{})
 	if err != nil {
 		r.ps.Addf(at+".options", "%v", err)
 		return
