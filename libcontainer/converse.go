@@ -46,14 +46,6 @@ func (h *host) planForCreate() error {
 	if len(i.StartContainer) > 0 {
 		i.StartState = h.state.ociState(specs.StateCreated, h.pidInside())
 	}
-	if h.bootstrap.NewUser {
-		f, err := os.Open(fmt.Sprintf("/proc/%d/ns/user", h.process.Pid))
-		if err != nil {
-			return err
-		}
-		h.keep(f)
-		h.userns = f
-	}
 	if err := p.Rootfs.Open(h.userns); err != nil {
 		return err
 	}
@@ -195,12 +187,13 @@ func (h *host) await() error {
 // runHooks runs the hooks of the runtime namespace: config.md, "Prestart" and
 // "CreateRuntime Hooks".
 func (h *host) runHooks() error {
-	stop := h.interrupt.channel()
 	state := h.state.ociState(specs.StateCreating, h.process.Pid)
-	if err := hooks.Run("prestart", h.plan.Hooks.Prestart, state, h.create.Bundle, stop); err != nil {
-		return err
-	}
-	return hooks.Run("createRuntime", h.plan.Hooks.CreateRuntime, state, h.create.Bundle, stop)
+	return h.dir.runHooks(h.state, func(r *hooks.Runner) error {
+		if err := r.Run("prestart", h.plan.Hooks.Prestart, state); err != nil {
+			return err
+		}
+		return r.Run("createRuntime", h.plan.Hooks.CreateRuntime, state)
+	})
 }
 
 // sendListener fetches the seccomp listener, descriptor fd of init, and hands it

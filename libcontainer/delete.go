@@ -55,6 +55,9 @@ func (c *Container) destroy(plan *hooks.Plan) error {
 	if err != nil {
 		return err
 	}
+	if err := c.state.Hook.Kill(); err != nil {
+		return fmt.Errorf("kill the hook that ran: %w", err)
+	}
 	if fd, err := c.pidfd(); err == nil {
 		defer unix.Close(fd)
 		unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
@@ -70,19 +73,8 @@ func (c *Container) destroy(plan *hooks.Plan) error {
 	if err := errors.Join(g.Remove(), c.state.IntelRdt.Delete()); err != nil {
 		return err
 	}
-	runPoststop(c.r, plan, c.state)
+	c.dir.runPoststop(c.r, plan, c.state)
 	return c.dir.remove()
-}
-
-// runPoststop runs the poststop hooks. A failure is a warning, and the others
-// run all the same (runtime.md, "Lifecycle" 13).
-func runPoststop(r *Runtime, plan *hooks.Plan, s *saved) {
-	if plan == nil || len(plan.Poststop) == 0 {
-		return
-	}
-	for _, err := range hooks.Each("poststop", plan.Poststop, s.ociState(specs.StateStopped, 0), s.Bundle, nil) {
-		r.warn("%v", err)
-	}
 }
 
 // deleteBroken deletes a container whose state.json cannot be read. The config's

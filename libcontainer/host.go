@@ -58,7 +58,8 @@ var hostSteps = []step[*host]{
 	{"send plan", both, (*host).sendPlan},
 	{"await init", both, (*host).await},
 	{"last limits", create, (*host).setLastLimits}, // those with which init could not have come this far
-	{"commit", both, (*host).commit},               // nothing that can fail comes after it
+	{"check id maps", create, (*host).checkMaps},
+	{"commit", both, (*host).commit}, // nothing that can fail comes after it
 }
 
 // keep closes f at the end of the operation.
@@ -183,7 +184,7 @@ func (h *host) claim() error {
 // poststop runs the hooks after the container is gone. Their failures only warn
 // (runtime.md, "Lifecycle" 13).
 func (h *host) poststop() error {
-	runPoststop(h.r, h.plan.Hooks, h.state)
+	h.dir.runPoststop(h.r, h.plan.Hooks, h.state)
 	return nil
 }
 

@@ -49,17 +49,26 @@ import (
 // that an operation can take itself back. os/signal would do, at the price of
 // a goroutine and a thread for each container start.
 type interrupt struct {
-	fd int
+	fd    int
+	users int // operations within operations: a failed create runs hooks
 }
 
-// catchInterrupts begins to catch. There is one interrupt at a time.
+// catching is the one interrupt of the process, nil while nothing is caught.
+var catching *interrupt
+
+// catchInterrupts begins to catch.
 func catchInterrupts() (*interrupt, error) {
+	if catching != nil {
+		catching.users++
+		return catching, nil
+	}
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
 		return nil, fmt.Errorf("eventfd: %w", err)
 	}
 	C.catch_signals(C.int(fd))
-	return &interrupt{fd}, nil
+	catching = &interrupt{fd: fd, users: 1}
+	return catching, nil
 }
 
 // err is an Interrupted error once one of the signals came.
@@ -72,6 +81,10 @@ func (i *interrupt) err() error {
 
 // close gives the signals back to whom they belonged before.
 func (i *interrupt) close() {
+	if i.users--; i.users > 0 {
+		return
+	}
+	catching = nil
 	C.restore_signals()
 	unix.Close(i.fd)
 }

@@ -182,7 +182,7 @@ func (h *host) sendBootstrap() error {
 		return h.initDied(err)
 	}
 	if h.bootstrap.NewUser {
-		if err := h.serve(boot.Maps, h.plan.Namespaces.WriteMaps); err != nil {
+		if err := h.serve(boot.Maps, h.writeMaps); err != nil {
 			return err
 		}
 	}
@@ -210,6 +210,20 @@ func (h *host) sendBootstrap() error {
 	_, err = h.launched.Wait()
 	return err
 }
+
+// writeMaps maps the ids of the new user namespace, and opens it while init can
+// be looked into by a rt that is not root.
+func (h *host) writeMaps(pid int) (err error) {
+	if err := h.plan.Namespaces.WriteMaps(pid); err != nil {
+		return err
+	}
+	h.userns, err = os.Open(fmt.Sprintf("/proc/%d/ns/user", pid))
+	h.keep(h.userns)
+	return err
+}
+
+// checkMaps compares the maps of a user namespace that was joined.
+func (h *host) checkMaps() error { return h.plan.Namespaces.CheckMaps(h.process.Pid) }
 
 // serve awaits one question of the constructor, answers it with deed, and lets
 // the constructor go on.

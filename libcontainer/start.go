@@ -114,7 +114,9 @@ func (c *Container) poststart(s *specs.Spec, plan *hooks.Plan) error {
 	if len(plan.Poststart) == 0 {
 		return nil
 	}
-	err := hooks.Run("poststart", plan.Poststart, c.state.ociState(specs.StateRunning, c.state.Pid), c.state.Bundle, nil)
+	err := c.dir.runHooks(c.state, func(r *hooks.Runner) error {
+		return r.Run("poststart", plan.Poststart, c.state.ociState(specs.StateRunning, c.state.Pid))
+	})
 	if err == nil {
 		return nil
 	}

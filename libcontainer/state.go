@@ -9,6 +9,7 @@ import (
 
 	"github.com/c9b5e2ae/rt/libcontainer/cgroups"
 	"github.com/c9b5e2ae/rt/libcontainer/config"
+	"github.com/c9b5e2ae/rt/libcontainer/hooks"
 	"github.com/c9b5e2ae/rt/libcontainer/intelrdt"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -34,6 +35,7 @@ type saved struct {
 	OwnPidns    bool              `json:"ownPidns"` // the end of init is the end of all its processes
 	Cgroup      cgroups.State     `json:"cgroup"`
 	IntelRdt    intelrdt.State    `json:"intelRdt,omitzero"`
+	Hook        hooks.Group       `json:"hook,omitzero"` // one that is running: its group is killed with the container
 }
 
 func (d *dir) writeState(s *saved) error {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/c9b5e2ae/rt/libcontainer/cgroups"
 	"github.com/c9b5e2ae/rt/libcontainer/config"
+	"github.com/c9b5e2ae/rt/libcontainer/hooks"
 	"github.com/c9b5e2ae/rt/libcontainer/intelrdt"
 )
 
@@ -56,6 +57,9 @@ func decodeSaved(d *config.Decoder, v *saved) {
 		case "intelRdt":
 			d.Once(&seen, 12)
 			decodeIntelrdtState(d, &v.IntelRdt)
+		case "hook":
+			d.Once(&seen, 13)
+			decodeGroup(d, &v.Hook)
 		default:
 			d.Unknown(&seen)
 		}
@@ -118,6 +122,28 @@ func decodeIntelrdtState(d *config.Decoder, v *intelrdt.State) {
 		case "monitor":
 			d.Once(&seen, 4)
 			v.Monitor = d.Text()
+		default:
+			d.Unknown(&seen)
+		}
+	}
+}
+
+func decodeGroup(d *config.Decoder, v *hooks.Group) {
+	if !d.Object() {
+		return
+	}
+	var seen config.Fields
+	for d.NextKey() {
+		switch d.Key {
+		case "pid":
+			d.Once(&seen, 0)
+			v.Pid = int(d.Int(bits.UintSize))
+		case "start":
+			d.Once(&seen, 1)
+			v.Start = d.Uint(64)
+		case "session":
+			d.Once(&seen, 2)
+			v.Session = int(d.Int(bits.UintSize))
 		default:
 			d.Unknown(&seen)
 		}

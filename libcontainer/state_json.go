@@ -7,6 +7,7 @@ import (
 
 	"github.com/c9b5e2ae/rt/libcontainer/cgroups"
 	"github.com/c9b5e2ae/rt/libcontainer/config"
+	"github.com/c9b5e2ae/rt/libcontainer/hooks"
 	"github.com/c9b5e2ae/rt/libcontainer/intelrdt"
 )
 
@@ -76,6 +77,13 @@ func (s *saved) json() []byte {
 	o.in("cgroup", func() { writeCgroup(o, &s.Cgroup) })
 	if s.IntelRdt != (intelrdt.State{}) {
 		o.in("intelRdt", func() { writeIntelRdt(o, &s.IntelRdt) })
+	}
+	if s.Hook != (hooks.Group{}) {
+		o.in("hook", func() {
+			o.number("pid", uint64(s.Hook.Pid))
+			o.number("start", s.Hook.Start)
+			o.number("session", uint64(s.Hook.Session))
+		})
 	}
 	return append(o.b, '}')
 }
