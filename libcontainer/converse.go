@@ -104,28 +104,28 @@ func (h *host) receive() (boot.Message, error) {
 	}
 }
 
-// An initError says what failed in init: "init: pivot root: …".
-type initError struct {
+// A placedError names the place itself: "init: pivot root: …", "hooks.prestart[0]: …".
+type placedError struct {
 	text  string
 	cause error // nil where init told only the text
 }
 
-func (e *initError) Error() string {
+func (e *placedError) Error() string {
 	if e.cause == nil {
 		return e.text
 	}
 	return e.text + ": " + e.cause.Error()
 }
 
-func (e *initError) Unwrap() error { return e.cause }
+func (e *placedError) Unwrap() error { return e.cause }
 
 // initFailed is the error that init reported. The constructor reports an errno,
 // the Go side a whole text.
 func initFailed(m boot.Message) error {
 	if m.Value != 0 {
-		return &initError{"init: " + string(m.Text), namespaces.Explain(unix.Errno(m.Value))}
+		return &placedError{"init: " + string(m.Text), namespaces.Explain(unix.Errno(m.Value))}
 	}
-	return &initError{text: string(m.Text)}
+	return &placedError{text: string(m.Text)}
 }
 
 // initDied explains an end of init without a word from it.
@@ -156,7 +156,7 @@ func (h *host) initDied(err error) error {
 	return diedOf(fmt.Sprintf("init: ended before the program started (exit status %d)", status.ExitStatus()))
 }
 
-func diedOf(text string) error { return &initError{text: text} }
+func diedOf(text string) error { return &placedError{text: text} }
 
 // await serves init until everything that can fail is done there.
 func (h *host) await() error {
@@ -167,7 +167,9 @@ func (h *host) await() error {
 		}
 		switch m.Type {
 		case boot.Hooks:
-			err = h.runHooks()
+			if err = h.runHooks(); err != nil {
+				err = &placedError{err.Error(), nil}
+			}
 		case boot.Notify:
 			err = h.sendListener(int(m.Value))
 		case boot.Ready:

@@ -50,7 +50,7 @@ func walk[Side any](side Side, steps []step[Side], w when, name, prefix string, 
 // named adds the name of the step that failed, unless the error names a better
 // place itself: a path in config.json, or the step of init that failed.
 func named(name string, err error) error {
-	var placed *initError
+	var placed *placedError
 	var problems *config.Problems
 	var interrupted Interrupted
 	if errors.As(err, &placed) || errors.As(err, &problems) || errors.As(err, &interrupted) {
