@@ -1,6 +1,12 @@
 // Rt is an OCI runtime: it creates containers from bundles and runs them as the
 // runtime specification says. What a container is lives in libcontainer; here
 // are the command line, the log and the terminal.
+//
+// The settings keep the Go runtime from holding two descriptors of its cgroup for
+// later looks at GOMAXPROCS: no rt lives that long.
+//
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
 package main
 
 import (
