@@ -281,6 +281,41 @@ func TestRemount(t *testing.T) {
 	wantText(t, err, `mounts[0]: remount "/dir": not a mount point: invalid argument`)
 }
 
+// What does not fit into fsconfig(2) goes through mount(2), into the same place.
+func TestOldCall(t *testing.T) {
+	if !inside(t, 0) {
+		return
+	}
+	b := newBundle(t)
+	long := strings.Repeat("lower", 40)
+	b.write(long+"/a/file", "a")
+	b.write(long+"/b/other", "b")
+	b.mkdir("rootfs/real")
+	b.link("/real", "rootfs/link")
+	b.mount("/link", "overlay", "overlay", "lowerdir="+b.path(long+"/a")+":"+b.path(long+"/b"), "ro", "nodev", "rprivate")
+	cwd, _ := os.Getwd()
+	b.must("mount")
+	if text, err := os.ReadFile(b.path("rootfs/real/file")); err != nil || string(text) != "a" {
+		t.Errorf("%q, %v", text, err)
+	}
+	has(t, info(t, b.path("rootfs/real")).Options, "ro", "nodev")
+	if got := propagationOf(t, b.path("rootfs/real")); got != "" {
+		t.Errorf("propagation %q", got)
+	}
+	if now, _ := os.Getwd(); now != cwd {
+		t.Errorf("working directory %q became %q", cwd, now)
+	}
+
+	b = newBundle(t)
+	b.mount("/x", "nosuch.fs", "", "silent")
+	_, err := b.steps("mount")
+	wantText(t, err, `mounts[0]: mount "nosuch.fs" on "/x": no such device`)
+	b = newBundle(t)
+	b.mount("/x", "tmpfs", "tmpfs", "silent", "size=lots")
+	_, err = b.steps("mount")
+	wantText(t, err, `mounts[0]: mount "tmpfs" on "/x": invalid argument`)
+}
+
 func TestFilesystemErrors(t *testing.T) {
 	if !inside(t, 0) {
 		return
