@@ -270,7 +270,9 @@ func exchange(a, z string) (stop func() int) {
 				done <- n
 				return
 			default:
-				_ = unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, z, unix.RENAME_EXCHANGE)
+				if unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, z, unix.RENAME_EXCHANGE) != nil {
+					n-- // in use as a mount point
+				}
 			}
 		}
 	}()
@@ -309,15 +311,11 @@ func TestProtectRace(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Logf("%s: %d good, %d refused, %d exchanges", other, good, bad, n)
+		if n%2 == 1 {
+			_ = unix.Renameat2(unix.AT_FDCWD, b.path("vol/a"), unix.AT_FDCWD, b.path(other), unix.RENAME_EXCHANGE)
+		}
 		for name, want := range map[string]string{"vol/a/secret": "secret", "rootfs/inside/secret": "other"} {
-			text, err := os.ReadFile(b.path(name))
-			if err != nil {
-				text, err = os.ReadFile(b.path(strings.Replace(name, "vol/a", other, 1)))
-			}
-			if name == "vol/a/secret" && string(text) == "other" {
-				continue // the link has the name now
-			}
-			if err != nil || string(text) != want {
+			if text, err := os.ReadFile(b.path(name)); err != nil || string(text) != want {
 				t.Errorf("%s is %q, %v", name, text, err)
 			}
 		}
