@@ -27,12 +27,15 @@ const maxDepth = 5
 func (p *Plan) missingInterpreter(path string) error {
 	file := path
 	for range maxDepth {
-		name := interpreter(file)
+		name, script := interpreter(file)
 		if name == "" {
 			return nil
 		}
 		errno := p.executable(name)
 		if errno == nil {
+			if !script {
+				return nil // the kernel asks nothing of an ELF interpreter's own
+			}
 			file = name
 			continue
 		}
@@ -59,20 +62,20 @@ func (p *Plan) missingInterpreter(path string) error {
 
 // interpreter is the one of a script's first line or of an ELF program for this
 // machine, "" if there is none.
-func interpreter(path string) string {
+func interpreter(path string) (name string, script bool) {
 	fd, head := openHead(path)
 	if fd < 0 {
-		return ""
+		return "", false
 	}
 	defer unix.Close(fd)
 	if name, ok := scriptInterpreter(head); ok {
-		return name
+		return name, true
 	}
 	e, ok := parseELF(head)
 	if !ok || !e.native() {
-		return ""
+		return "", false
 	}
-	return e.interpreter(fd, head)
+	return e.interpreter(fd, head), false
 }
 
 // openHead opens a regular file and reads its beginning. The descriptor is -1 if

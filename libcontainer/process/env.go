@@ -95,8 +95,9 @@ const passwdLimit = 1 << 20
 // device, endless, or a link to a descriptor of rt. Whatever is wrong with it,
 // there is no home directory in it then.
 func readPasswd(path string) []byte {
-	// O_PATH first: the mere opening of a device can have effects.
-	if !isRegular(path) {
+	// Looked at first: the mere opening of a device can have effects.
+	var st unix.Stat_t
+	if unix.Fstatat(unix.AT_FDCWD, path, &st, 0) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return nil
 	}
 	how := unix.OpenHow{
@@ -108,36 +109,21 @@ func readPasswd(path string) []byte {
 		return nil
 	}
 	defer unix.Close(fd)
-	var st unix.Stat_t
 	if unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size > passwdLimit {
 		return nil
 	}
-	out := make([]byte, 0, st.Size+1) // one more, to see its end
-	for len(out) < passwdLimit {
-		if len(out) == cap(out) {
-			out = append(out, 0)[:len(out)]
-		}
-		n, err := unix.Read(fd, out[len(out):cap(out)])
+	out := make([]byte, st.Size)
+	for done := 0; done < len(out); {
+		n, err := unix.Read(fd, out[done:])
 		if err == unix.EINTR {
 			continue
 		}
 		if err != nil || n == 0 {
-			break
+			return out[:done]
 		}
-		out = out[:len(out)+n]
+		done += n
 	}
 	return out
-}
-
-func isRegular(path string) bool {
-	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_MAGICLINKS}
-	fd, err := openat2(unix.AT_FDCWD, path, &how)
-	if err != nil {
-		return false
-	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	return unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG
 }
 
 // openat2 restarts openat2(2) where a signal or a concurrent rename (EAGAIN,

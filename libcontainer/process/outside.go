@@ -25,7 +25,7 @@ func (p *Plan) Outside(pid int) error {
 	if p.oomScoreAdj == nil {
 		return nil
 	}
-	proc, err := procfs.Open()
+	proc, err := procfs.OpenHost()
 	if err != nil {
 		return err
 	}

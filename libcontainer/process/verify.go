@@ -18,7 +18,7 @@ import (
 // for a process that was executed, or waits to be.
 func Verify(pid int, s *specs.Spec) []config.Problem {
 	var ps config.Problems
-	proc, err := procfs.Open()
+	proc, err := procfs.OpenHost()
 	if err != nil {
 		return []config.Problem{{Path: "process", Text: err.Error()}}
 	}
