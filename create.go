@@ -66,8 +66,23 @@ func createOptions(c *cli.Context) (libcontainer.CreateOptions, error) {
 		return o, fmt.Errorf("--preserve-fds %d: must not be negative", o.PreserveFDs)
 	}
 	var err error
-	o.ID, o.Bundle, err = bundleOf(c.Args().First(), c.String("bundle"))
-	return o, err
+	if o.ID, o.Bundle, err = bundleOf(c.Args().First(), c.String("bundle")); err != nil {
+		return o, err
+	}
+	return o, keepRoot(c.String("root"))
+}
+
+// keepRoot makes a user's default root sticky: in $XDG_RUNTIME_DIR what is not
+// may be removed when it was idle for hours (XDG Base Directory Specification).
+func keepRoot(flag string) error {
+	root := defaultRoot()
+	if flag != "" || root == systemRoot {
+		return nil
+	}
+	if err := os.MkdirAll(root, 0o700); err != nil {
+		return err
+	}
+	return os.Chmod(root, 0o700|os.ModeSticky)
 }
 
 // bundleOf finds the bundle of an operand: the directory of --bundle, else the

@@ -203,17 +203,19 @@ func runtime(c *cli.Context) (*libcontainer.Runtime, error) {
 func defaultRoot() string {
 	dir := os.Getenv("XDG_RUNTIME_DIR")
 	if dir == "" {
-		return "/run/rt"
+		return systemRoot
 	}
 	if os.Geteuid() == 0 {
 		// root of a user namespace is a user, unless it says otherwise.
 		facts, err := config.ReadFacts("auto")
 		if err != nil || !facts.Rootless || os.Getenv("USER") == "root" {
-			return "/run/rt"
+			return systemRoot
 		}
 	}
 	return filepath.Join(dir, "rt")
 }
+
+const systemRoot = "/run/rt"
 
 // container loads the container that the first operand names.
 func container(c *cli.Context) (*libcontainer.Container, error) {
