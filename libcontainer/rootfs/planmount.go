@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -47,7 +48,7 @@ type Mount struct {
 }
 
 func (p *Plan) planMount(i int, in *specs.Mount, bundle string, userns bool, ps *config.Problems) {
-	at := fmt.Sprintf("mounts[%d]", i)
+	at := "mounts[" + strconv.Itoa(i) + "]"
 	m := Mount{Index: i, Type: in.Type, Source: in.Source, UIDs: in.UIDMappings, GIDs: in.GIDMappings}
 	for _, field := range [...]struct{ name, value string }{
 		{".destination", in.Destination}, {".type", in.Type}, {".source", in.Source},
