@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"syscall"
 	"testing"
@@ -62,12 +63,14 @@ func TestBenchmarkChild(t *testing.T) {
 	if os.Getenv("ROOTFS_BENCH") == "" {
 		t.Skip("runs below BenchmarkContainer")
 	}
+	runtime.LockOSThread()
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		t.Fatal(err)
 	}
 	b := newBundle(t)
 	dockerLike(b)
 	p := b.plan()
+	b.enter()
 	for _, s := range []struct {
 		name string
 		run  func() error

@@ -34,6 +34,7 @@ func TestDockerLike(t *testing.T) {
 	b := newBundle(t)
 	dockerLike(b)
 	p := b.plan()
+	b.enter()
 	for _, s := range []struct {
 		name string
 		run  func() error
