@@ -9,7 +9,10 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/c9b5e2ae/rt/tests/harness"
+	"github.com/c9b5e2ae/rt/tests/needs"
 )
 
 // inside is set in the process that runs the tests.
@@ -20,6 +23,7 @@ const inside = "RT_CONFORMANCE_INSIDE"
 // machine nor another test is to see them.
 func TestMain(m *testing.M) {
 	if os.Getenv(inside) != "" {
+		roomy()
 		harness.Main(m)
 	}
 	runtime.LockOSThread() // Pdeathsig is the thread's
@@ -37,4 +41,16 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	os.Exit(cmd.ProcessState.ExitCode())
+}
+
+// roomy puts the bundles into memory: a busybox root is 300 files, and there are
+// hundreds of bundles. Idmapped mounts are made of them too (tmpfs: since 6.3).
+func roomy() {
+	if !needs.Have("idmapped-tmpfs") {
+		return
+	}
+	if err := unix.Mount("tmpfs", "/var/tmp", "tmpfs", 0, "mode=1777"); err != nil {
+		fmt.Fprintln(os.Stderr, "conformance: mount /var/tmp:", err)
+		os.Exit(1)
+	}
 }

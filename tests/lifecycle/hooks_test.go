@@ -190,6 +190,22 @@ func TestFailingStartContainerHook(t *testing.T) {
 	c.WantNothing()
 }
 
+// The container is created until the program is executed.
+func TestStateDuringStartContainerHook(t *testing.T) {
+	c := harness.New(t, hook("startContainer", "touch /tmp/begun; while [ ! -e /tmp/end ]; do sleep 0.05; done"))
+	c.Create()
+	start := c.Command("start", c.ID).Start(t)
+	harness.Eventually(t, "the hook runs", func() bool { return c.Has("tmp/begun") })
+	c.WantStatus("created")
+	if err := os.WriteFile(filepath.Join(c.Rootfs(), "tmp/end"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if r := start.Wait(); r.Code != 0 {
+		t.Error(r)
+	}
+	c.WantStatus("running")
+}
+
 func TestFailingPoststartHook(t *testing.T) {
 	log, bind := withLog(t)
 	c := harness.New(t, bind, hook("poststart", "exit 7"), hook("poststop", "echo poststop >>"+log))

@@ -30,6 +30,9 @@ func privileged() harness.Change {
 		s.Process.NoNewPrivileges = false
 		s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = nil, nil
 		s.Linux.Resources.Devices = []specs.LinuxDeviceCgroup{{Allow: true, Access: "rwm"}}
+		if needs.Have("cgroup2") { // as Docker does there, so that the inner one is below
+			harness.Namespace(specs.CgroupNamespace, "")(s)
+		}
 		for i, m := range s.Mounts {
 			if m.Destination == "/sys" {
 				s.Mounts[i].Options = []string{"nosuid", "noexec", "nodev"}

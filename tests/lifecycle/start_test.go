@@ -151,15 +151,12 @@ func TestRunExitCodes(t *testing.T) {
 }
 
 func TestRunExitCodeOfASignal(t *testing.T) {
-	c := harness.New(t)
+	c := harness.New(t, harness.Shell("echo ready; sleep 1000"))
 	running := c.Command("run", "--bundle", c.Bundle, c.ID).Start(t)
-	harness.Eventually(t, "running", func() bool {
-		r := c.Do("state", c.ID)
-		return r.Code == 0 && strings.Contains(r.Stdout, `"running"`)
-	})
+	harness.Eventually(t, "ready", func() bool { return running.Output() == "ready\n" })
 	c.Must("kill", c.ID, "KILL")
 	if r := running.Wait(); r.Code != 128+int(unix.SIGKILL) {
-		t.Errorf("exit status %d, want 137", r.Code)
+		t.Errorf("want 137: %v", r)
 	}
 	c.WantNothing()
 }

@@ -7,6 +7,9 @@
 // which the end of the whole run counts, and `make lab` runs it in a virtual
 // machine that has what was missing. A test that calls nothing of this package
 // runs on the machine where `go test` was typed, and nowhere else.
+//
+// A guest runs the test functions in which "needs.All(" stands, so it must stand
+// in the test function itself, not in a helper.
 package needs
 
 import (
@@ -85,7 +88,11 @@ func All(t testing.TB, names ...string) {
 		}
 	}
 	if len(missing) > 0 {
-		t.Skip("needs " + strings.Join(missing, ", "))
+		text := "needs " + strings.Join(missing, ", ")
+		if os.Getenv("CI") != "" && !InLab() && slices.ContainsFunc(missing, isCommand) {
+			t.Fatal(text + ", which tests/install-deps should install")
+		}
+		t.Skip(text)
 	}
 	if machine := coveredBy(names); machine != "" && os.Getenv(labWhole) == "" {
 		t.Skip("ran on " + machine)
@@ -153,6 +160,8 @@ func lookUp(name string) (have, known bool) {
 	}
 	return false, false
 }
+
+func isCommand(name string) bool { return strings.HasPrefix(name, "command:") }
 
 func hasCommand(name string) bool {
 	_, err := exec.LookPath(name)
