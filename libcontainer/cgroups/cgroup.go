@@ -125,7 +125,7 @@ func inodeOf(fd int) (uint64, error) {
 
 // gone tells that there is nothing of ours to act on.
 func gone(err error) bool {
-	return err == unix.ENOENT || err == unix.ENODEV || errors.Is(err, errNotOurs)
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) || errors.Is(err, errNoFreezer) || errors.Is(err, errNotOurs)
 }
 
 // members names the hierarchy that tells the container's processes: cgroup2

@@ -1,11 +1,10 @@
 package cgroups
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // freezeWait is how long all tasks may take to stop. A task in an uninterruptible
@@ -54,10 +53,13 @@ func (c *Cgroup) Frozen() (bool, error) {
 	return frozen, err
 }
 
+// errNoFreezer is what users without root find on a v1 host.
+var errNoFreezer = errors.New("the container has no cgroup that could be frozen")
+
 func (c *Cgroup) freezer() (dir int, name string, err error) {
 	if name = c.with("freezer"); name == "" {
 		if _, ok := c.state.Paths[""]; !ok {
-			return -1, "", fmt.Errorf("the container has no freezer cgroup: %w", unix.ENOENT)
+			return -1, "", errNoFreezer
 		}
 	}
 	dir, err = c.dirOf(name)

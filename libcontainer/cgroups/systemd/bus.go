@@ -198,9 +198,7 @@ func owner() string {
 func (s *session) call(method string, args ...any) *dbus.Call {
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
-	call := s.conn.Object(destination, object).CallWithContext(ctx, manager+"."+method, 0, args...)
-	<-call.Done
-	return call
+	return s.conn.Object(destination, object).CallWithContext(ctx, manager+"."+method, 0, args...)
 }
 
 // job calls a method that starts a job, and waits for the job's end.
