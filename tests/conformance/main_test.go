@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"syscall"
 	"testing"
@@ -23,7 +24,10 @@ const inside = "RT_CONFORMANCE_INSIDE"
 // machine nor another test is to see them.
 func TestMain(m *testing.M) {
 	if os.Getenv(inside) != "" {
-		roomy()
+		if err := errors.Join(roomy(), v1Only()); err != nil {
+			fmt.Fprintln(os.Stderr, "conformance:", err)
+			os.Exit(1)
+		}
 		harness.Main(m)
 	}
 	runtime.LockOSThread() // Pdeathsig is the thread's
@@ -45,12 +49,39 @@ func TestMain(m *testing.M) {
 
 // roomy puts the bundles into memory: a busybox root is 300 files, and there are
 // hundreds of bundles. Idmapped mounts are made of them too (tmpfs: since 6.3).
-func roomy() {
+func roomy() error {
 	if !needs.Have("idmapped-tmpfs") {
-		return
+		return nil
 	}
-	if err := unix.Mount("tmpfs", "/var/tmp", "tmpfs", 0, "mode=1777"); err != nil {
-		fmt.Fprintln(os.Stderr, "conformance: mount /var/tmp:", err)
-		os.Exit(1)
+	return unix.Mount("tmpfs", "/var/tmp", "tmpfs", 0, "mode=1777")
+}
+
+// v1Only hides the v2 hierarchy of a hybrid host if RT_CONFORMANCE_V1 is set: crun
+// refuses a host whose v2 hierarchy has controllers. It is left out of a new tree,
+// for below its mount is a directory that a runtime would take for a hierarchy.
+func v1Only() error {
+	const root, tree = "/sys/fs/cgroup", "/var/tmp"
+	if os.Getenv("RT_CONFORMANCE_V1") == "" || !needs.Have("hybrid") {
+		return nil
 	}
+	if err := unix.Mount("tmpfs", tree, "tmpfs", 0, "mode=755"); err != nil {
+		return err
+	}
+	hierarchies, err := os.ReadDir(root)
+	if err != nil {
+		return err
+	}
+	for _, h := range hierarchies {
+		if h.Name() == "unified" {
+			continue
+		}
+		dir := filepath.Join(tree, h.Name())
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return err
+		}
+		if err := unix.Mount(filepath.Join(root, h.Name()), dir, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("bind %s: %w", h.Name(), err)
+		}
+	}
+	return unix.Mount(tree, root, "", unix.MS_MOVE, "")
 }

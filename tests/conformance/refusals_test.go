@@ -150,16 +150,12 @@ var refusals = []struct {
 	{ids: "configLinuxRDMA.1", bads: []bad{
 		{[]string{"linux.resources.rdma", `{"mlx5_1": {}}`}, `linux.resources.rdma["mlx5_1"]: has neither hcaHandles nor hcaObjects`},
 	}},
-	{ids: "configLinuxIntelRdt.5", bads: []bad{
-		{[]string{"linux.intelRdt", `{"l3CacheSchema": "L3:0=f\nL3:1=f"}`}, `linux.intelRdt.l3CacheSchema: has a newline`},
-		{[]string{"linux.intelRdt", `{"l3CacheSchema": "MB:0=f"}`}, `linux.intelRdt.l3CacheSchema: "MB:0=f" does not start with "L3:"`},
-	}},
 	{ids: "configLinuxIntelRdt.6", bads: []bad{
-		{[]string{"linux.intelRdt", `{"memBwSchema": "MB:0=20\nMB:1=20"}`}, `linux.intelRdt.memBwSchema: has a newline`},
-		{[]string{"linux.intelRdt", `{"memBwSchema": "0=20"}`}, `linux.intelRdt.memBwSchema: "0=20" does not start with "MB:"`},
+		{[]string{"linux.intelRdt", `{"memBwSchema": "MB:0=20\nMB:1=20"}`}, `linux.intelRdt.memBwSchema: "MB:0=20\nMB:1=20" has a newline`},
+		{[]string{"linux.intelRdt", `{"memBwSchema": "0=20"}`}, `linux.intelRdt.memBwSchema: "0=20" does not start with MB:`},
 	}},
 	{ids: "configLinuxIntelRdt.7", bads: []bad{
-		{[]string{"linux.intelRdt", `{"schemata": ["L3:0=f", "L3:0=f\nMB:0=20"]}`}, `linux.intelRdt.schemata[1]: has a newline`},
+		{[]string{"linux.intelRdt", `{"schemata": ["L3:0=f", "L3:0=f\nMB:0=20"]}`}, `linux.intelRdt.schemata[1]: "L3:0=f\nMB:0=20" has a newline`},
 	}},
 	{ids: "configLinuxMemoryPolicy.1", bads: []bad{
 		{[]string{"linux.memoryPolicy", `{"nodes": "0"}`}, `linux.memoryPolicy.mode: unknown mode ""`},
