@@ -40,6 +40,7 @@ type Cgroup struct {
 	host    *host
 	dirs    map[string]int // O_PATH descriptors, opened when first needed
 	parents map[string]int // of the directories above, since Create
+	entered bool           // into systemd's scope
 	slow    bool           // cgroup2 can only be entered by cgroup.procs
 }
 
@@ -157,6 +158,10 @@ func (c *Cgroup) with(controller string) string {
 
 // children lists the cgroups below dir.
 func children(dir int) ([]string, error) {
+	var st unix.Stat_t
+	if unix.Fstat(dir, &st) == nil && st.Nlink == 2 {
+		return nil, nil // kernfs counts the directories inside as links
+	}
 	fd, err := open(dir, ".", unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return nil, err

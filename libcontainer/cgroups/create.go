@@ -39,6 +39,17 @@ func (p *Plan) Intent() State {
 	return s
 }
 
+// Lost is Intent for a container whose state.json can't be read any more: what
+// lies where its config says is taken for its own, though no inode tells. It is
+// for `delete --force` alone, when nothing better is known.
+func (p *Plan) Lost() State {
+	s := p.Intent()
+	for name := range s.Paths {
+		s.Made[name] = max(s.Made[name], 1)
+	}
+	return s
+}
+
 var errNotMounted = errors.New("is not mounted")
 
 // look says where the container's cgroup is to be in x, and how many of its

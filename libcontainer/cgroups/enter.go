@@ -72,6 +72,7 @@ func (c *Cgroup) Enter(pid int) error {
 			return err
 		}
 	}
+	c.entered = true
 	return c.apply(c.plan.settings, func(s *setting) bool { return s.early })
 }
 

@@ -20,8 +20,12 @@ import (
 //     it belongs, on a hybrid host too. CloneFD has the directory.
 
 // Joins opens the files to which the container's first process, while it has
-// one thread, has to write "0". It is the caller who closes them.
+// one thread, has to write "0". It is the caller who closes them. With the
+// systemd driver there are some only after Enter.
 func (c *Cgroup) Joins() ([]*os.File, error) {
+	if c.plan != nil && c.plan.unit != nil && !c.entered {
+		return nil, nil
+	}
 	var files []*os.File
 	for _, name := range c.names() {
 		if name == "" && !c.slow {

@@ -43,27 +43,33 @@ func pidsBelow(dir int) ([]int, error) {
 }
 
 // Signal sends sig to every process of the container. While they are read and
-// signalled they stand still, so that none can fork away or hand its pid on;
-// v1 keeps even the killed ones, so they are thawed at the end.
+// signalled they stand still, so that none can fork away or hand its pid on.
 func (c *Cgroup) Signal(sig unix.Signal) error {
+	_, err := c.signal(sig)
+	return err
+}
+
+// signal tells also whether all of them stood still, and so got the signal.
+func (c *Cgroup) signal(sig unix.Signal) (all bool, err error) {
 	frozen, err := c.Frozen()
 	if err != nil {
-		return err
+		return false, err
 	}
-	if !frozen {
-		// Not all may stop in time: signalling those that run is better than
-		// nothing, and what they fork is killed by the next call.
-		if c.Freeze() == nil {
-			defer c.Thaw()
-		}
+	if !frozen && c.Freeze() == nil {
+		frozen = true
+		defer func() {
+			if terr := c.Thaw(); err == nil && !gone(terr) {
+				err = terr
+			}
+		}()
 	}
 	pids, err := c.Pids()
 	for _, pid := range pids {
 		if err := unix.Kill(pid, sig); err != nil && err != unix.ESRCH {
-			return fmt.Errorf("kill %d: %w", pid, err)
+			return false, fmt.Errorf("kill %d: %w", pid, err)
 		}
 	}
-	return err
+	return frozen, err
 }
 
 // Kill kills every process of the container, frozen ones too. It does not wait
@@ -80,25 +86,30 @@ func (c *Cgroup) Kill() error {
 	if name == "" {
 		// Kills the whole tree at once, and forks under way (since 5.14).
 		err := writeFile(dir, "cgroup.kill", "1")
-		if err == nil || err == unix.ENODEV {
+		if err == nil || gone(err) && !c.exists(name) {
 			return nil
 		}
 	}
 	deadline := time.Now().Add(freezeWait)
 	for {
-		err := c.Signal(unix.SIGKILL)
+		pids, err := pidsBelow(dir)
+		if err != nil || len(pids) == 0 {
+			return err
+		}
+		all, err := c.signal(unix.SIGKILL)
 		if terr := c.thawAll(); err == nil {
 			err = terr
 		}
-		if err != nil {
+		if err != nil || all || time.Now().After(deadline) {
 			return err
 		}
 		time.Sleep(time.Millisecond)
-		pids, err := c.Pids()
-		if err != nil || len(pids) == 0 || time.Now().After(deadline) {
-			return err
-		}
 	}
+}
+
+func (c *Cgroup) exists(name string) bool {
+	var st unix.Stat_t
+	return unix.Lstat(c.state.Paths[name], &st) == nil
 }
 
 // thawAll thaws the cgroups inside too, which the container may have frozen

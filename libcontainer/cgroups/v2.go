@@ -82,20 +82,26 @@ func passOn(mount, dir string, wanted []string, why map[string]string) {
 			lacks = append(lacks, w)
 		}
 	}
-	if len(lacks) == 0 || writeFile(unix.AT_FDCWD, control, "+"+strings.Join(lacks, " +")) == nil {
+	if len(lacks) == 0 {
 		return
 	}
-	// All or nothing: one that can't be enabled keeps the others out.
+	err = writeFile(unix.AT_FDCWD, control, "+"+strings.Join(lacks, " +"))
 	for _, w := range lacks {
-		if err := writeFile(unix.AT_FDCWD, control, "+"+w); err != nil {
-			reason := reword(err).Error()
-			switch err {
-			case unix.EBUSY:
-				reason = "processes are in it"
-			case unix.EOPNOTSUPP:
-				reason = "it is threaded"
-			}
-			why[w] = fmt.Sprintf("%s can't pass it on: %s", dir, reason)
+		one := err
+		if err != nil && err != unix.EBUSY && err != unix.EOPNOTSUPP {
+			// All or nothing: one that can't be enabled keeps the others out. Not
+			// tried where processes are in the way: the kernel would take those
+			// controllers that can be threaded, and no child could hold a process.
+			one = writeFile(unix.AT_FDCWD, control, "+"+w)
+		}
+		switch one {
+		case nil:
+		case unix.EBUSY:
+			why[w] = dir + " can't pass it on: processes are in it"
+		case unix.EOPNOTSUPP:
+			why[w] = dir + " can't pass it on: it is threaded"
+		default:
+			why[w] = dir + " can't pass it on: " + reword(one).Error()
 		}
 	}
 }
