@@ -150,14 +150,17 @@ func TestLifecycle(t *testing.T) {
 	if err := c.Apply(); err != nil {
 		t.Fatal(err)
 	}
-	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", cmd.Process.Pid))
-	for line := range strings.Lines(string(data)) {
-		if !strings.Contains(line, ":/rt-test-") {
-			t.Errorf("not in its cgroup: %s", line)
+	in, err := whereIs(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, dir := range intent.Paths {
+		if !strings.HasSuffix(dir, in[name]) || in[name] == "/" {
+			t.Errorf("it is in %s, not in %s", in[name], dir)
 		}
 	}
 
-	data, err = json.Marshal(c.State())
+	data, err := json.Marshal(c.State())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,31 +12,40 @@ import (
 // annotation is the prefix of annotations that set properties of the scope.
 const annotation = "org.systemd.property."
 
-// annotated has the properties that an annotation may set, with their D-Bus
-// types. Only what concerns the container's own scope is here: whoever writes
-// the annotations is often not who may start units of his own on the host, so
-// nothing that runs, triggers or stops something else.
-var annotated = map[string]byte{
-	"After": 'A', "Before": 'A', // A is as, "array of strings"
-	"CollectMode": 's', "DefaultDependencies": 'b', "Description": 's',
-	"KillMode": 's', "KillSignal": 'i', "SendSIGHUP": 'b', "SendSIGKILL": 'b',
-	"RuntimeMaxUSec": 't', "TimeoutStopUSec": 't', "OOMPolicy": 's',
-	"CPUWeight": 't', "StartupCPUWeight": 't', "IOWeight": 't', "TasksMax": 't',
-	"MemoryHigh": 't', "MemoryLow": 't', "MemoryMax": 't', "MemoryMin": 't', "MemorySwapMax": 't',
+// annotated returns the D-Bus type of a property that an annotation may set, or
+// 0; 'A' is an array of strings. Only what concerns the container's own scope is
+// here: whoever writes the annotations is often not who may start units of his
+// own on the host, so nothing that runs, triggers or stops something else.
+func annotated(name string) byte {
+	switch name {
+	case "After", "Before":
+		return 'A'
+	case "CollectMode", "Description", "KillMode", "OOMPolicy":
+		return 's'
+	case "DefaultDependencies", "SendSIGHUP", "SendSIGKILL":
+		return 'b'
+	case "KillSignal":
+		return 'i'
+	case "RuntimeMaxUSec", "TimeoutStopUSec",
+		"CPUWeight", "StartupCPUWeight", "IOWeight", "TasksMax",
+		"MemoryHigh", "MemoryLow", "MemoryMax", "MemoryMin", "MemorySwapMax":
+		return 't'
+	}
+	return 0
 }
 
 // parseProperty reads a value in GVariant text, as `busctl` and the annotations'
 // other readers do: "true", "15", "uint64 5000000", "'mixed'", "['a.service']".
 // A name …Sec, which systemd's files know and D-Bus does not, is seconds.
 func parseProperty(name, text string) (p *Property, problem string) {
-	if base, ok := strings.CutSuffix(name, "Sec"); ok && !strings.HasSuffix(name, "USec") && annotated[base+"USec"] == 't' {
+	if base, ok := strings.CutSuffix(name, "Sec"); ok && !strings.HasSuffix(name, "USec") && annotated(base+"USec") == 't' {
 		n, err := strconv.ParseFloat(bare(text), 64)
 		if err != nil || n < 0 || n > math.MaxInt64/1e6 {
 			return nil, strconv.Quote(text) + " is not a number of seconds"
 		}
 		return &Property{Name: base + "USec", Value: uint64(n * 1e6)}, ""
 	}
-	switch annotated[name] {
+	switch annotated(name) {
 	case 0:
 		return nil, ""
 	case 'b':
@@ -151,12 +160,12 @@ func resourceProperties(r *specs.LinuxResources, h *host) []Property {
 		}
 	}
 	if c := r.CPU; c != nil {
-		if shares := value(c.Shares); shares != 0 && v2 {
+		if shares := value(c.Shares); shares != 0 && v2 && value(c.Idle) != 1 {
 			add("CPUWeight", weightOfShares(shares), 232)
-		} else if shares != 0 {
+		} else if shares != 0 && !v2 {
 			add("CPUShares", shares, 0)
 		}
-		if c.Idle != nil && *c.Idle == 1 && v2 {
+		if value(c.Idle) == 1 && v2 {
 			add("CPUWeight", uint64(0), 252) // "idle"
 		}
 		out = append(out, quotaProperties(value(c.Quota), value(c.Period))...)
