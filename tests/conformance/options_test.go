@@ -52,7 +52,7 @@ var mountOptions = []mountOption{
 	{option: "nosuid", has: "nosuid"},
 	{option: "nosymfollow", has: "nosymfollow"},
 	{option: "symfollow", give: "nosymfollow symfollow", lacks: "nosymfollow"},
-	{option: "relatime", give: "noatime relatime", has: "relatime"},
+	{option: "relatime", give: "bind relatime", from: "strict", has: "relatime"},
 	{option: "remount", give: "remount ro", has: "ro"},
 	{option: "ro", has: "ro"},
 	{option: "rw", give: "ro rw", has: "rw", lacks: "ro"},
@@ -187,8 +187,7 @@ func TestMountOptions(t *testing.T) {
 	for _, o := range mountOptions {
 		c.Edit(func(s *specs.Spec) { s.Mounts = append(s.Mounts, o.mounts(dir)...) })
 	}
-	if c.Do("create", "--bundle", c.Bundle, c.ID).Code == 0 {
-		c.Init = c.State().Pid
+	if _, ok := create(c); ok {
 		all := mounts(t, c)
 		for _, o := range mountOptions {
 			wrong[o.option] = o.wrong(all)
@@ -199,11 +198,10 @@ func TestMountOptions(t *testing.T) {
 		for _, o := range mountOptions {
 			c.Spec = harness.Plain()
 			c.Edit(func(s *specs.Spec) { s.Mounts = append(s.Mounts, o.mounts(dir)...) })
-			if r := c.Do("create", "--bundle", c.Bundle, c.ID); r.Code != 0 {
+			if r, ok := create(c); !ok {
 				wrong[o.option] = "refused: " + strings.TrimSpace(r.Stderr)
 				continue
 			}
-			c.Init = c.State().Pid
 			wrong[o.option] = o.wrong(mounts(t, c))
 			c.Delete("--force")
 		}

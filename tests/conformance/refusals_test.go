@@ -44,10 +44,10 @@ var refusals = []struct {
 	{ids: "configPOSIXMounts.6", bads: []bad{
 		{[]string{"mounts[6]", `{"destination": "/mnt", "source": "/tmp", "options": ["bind", "idmap"], "gidMappings": [{"containerID": 0, "hostID": 1000, "size": 1}]}`}, `mounts[6].uidMappings: is missing, and gidMappings needs it`},
 	}},
-	{ids: "configLinuxMountOptions.idmap.6 configLinuxMountOptions.idmap.5", bads: []bad{
+	{ids: "configLinuxMountOptions.idmap.6", bads: []bad{
 		{[]string{"mounts[6]", `{"destination": "/mnt", "source": "/tmp", "options": ["bind", "idmap"]}`}, `mounts[6].options: idmap needs uidMappings and gidMappings, or a user namespace in linux.namespaces`},
 	}},
-	{ids: "configLinuxMountOptions.ridmap.6 configLinuxMountOptions.ridmap.5", bads: []bad{
+	{ids: "configLinuxMountOptions.ridmap.6", bads: []bad{
 		{[]string{"mounts[6]", `{"destination": "/mnt", "source": "/tmp", "options": ["rbind", "ridmap"]}`}, `mounts[6].options: ridmap needs uidMappings and gidMappings, or a user namespace in linux.namespaces`},
 	}},
 	{ids: "configProcess.5", bads: []bad{{[]string{"process.cwd", ""}, `process.cwd: "" is not an absolute path`}}},

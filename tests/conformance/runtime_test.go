@@ -260,8 +260,7 @@ func TestStart(t *testing.T) {
 func TestStartWithoutProcess(t *testing.T) {
 	sentence(t, "runtimeStart.4 configProcess.1", func(t *testing.T) {
 		c := harness.New(t, func(s *specs.Spec) { s.Process = nil })
-		r := c.Do("create", "--bundle", c.Bundle, c.ID)
-		if r.Code != 0 {
+		if r, ok := create(c); !ok {
 			t.Fatalf("create, which needs no process: %v", r)
 		}
 		wantError(t, c, "", "start", c.ID)
