@@ -38,7 +38,7 @@ func docker(t testing.TB) *specs.LinuxResources {
 func BenchmarkLifecycle(b *testing.B) {
 	r, f := docker(b), facts(b)
 	create(b, nil) // keeps the parent
-	var parts [6][]time.Duration
+	var parts [8][]time.Duration
 	for b.Loop() {
 		t := time.Now()
 		lap := func(i int) {
@@ -66,13 +66,26 @@ func BenchmarkLifecycle(b *testing.B) {
 		}
 		lap(4)
 		closeAll(joins)
+		s := c.State()
+		c.Close()
 		t = time.Now()
-		if err := c.Remove(); err != nil {
+		if c, err = Load(s); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := c.Frozen(); err != nil {
 			b.Fatal(err)
 		}
 		lap(5)
+		if err := c.Kill(); err != nil {
+			b.Fatal(err)
+		}
+		lap(6)
+		if err := c.Remove(); err != nil {
+			b.Fatal(err)
+		}
+		lap(7)
 	}
-	for i, name := range []string{"plan", "intent", "create", "joins", "apply", "remove"} {
+	for i, name := range []string{"plan", "intent", "create", "joins", "apply", "frozen", "kill", "remove"} {
 		slices.Sort(parts[i])
 		b.ReportMetric(float64(parts[i][len(parts[i])/2].Nanoseconds())/1e3, name+"-us")
 	}

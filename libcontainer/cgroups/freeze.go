@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // freezeWait is how long all tasks may take to stop. A task in an uninterruptible
@@ -37,16 +39,16 @@ func (c *Cgroup) Thaw() error {
 }
 
 // Frozen tells whether the container stands, also through a cgroup above it.
-// A container without a cgroup never does.
+// A container without a cgroup never does. It is asked for each line of a list,
+// so it reads one file and does not compare the inode first: to look at another
+// cgroup harms nobody.
 func (c *Cgroup) Frozen() (bool, error) {
-	dir, name, err := c.freezer()
-	if gone(err) {
+	name := c.with("freezer")
+	dir, ok := c.state.Paths[name]
+	if !ok {
 		return false, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	frozen, err := isFrozen(dir, name == "")
+	frozen, err := isFrozen(unix.AT_FDCWD, dir+"/", name == "")
 	if gone(err) {
 		return false, nil
 	}
@@ -72,7 +74,7 @@ func freeze(dir int, v2 bool) error {
 	}
 	deadline := time.Now().Add(freezeWait)
 	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 10*time.Millisecond) {
-		if frozen, err := isFrozen(dir, v2); err != nil || frozen {
+		if frozen, err := isFrozen(dir, "", v2); err != nil || frozen {
 			return err
 		}
 		if time.Now().After(deadline) {
@@ -97,11 +99,11 @@ func setFrozen(dir int, v2, frozen bool) error {
 	return writeFile(dir, "freezer.state", "THAWED")
 }
 
-func isFrozen(dir int, v2 bool) (bool, error) {
+func isFrozen(dir int, prefix string, v2 bool) (bool, error) {
 	if v2 {
-		events, err := readFile(dir, "cgroup.events")
+		events, err := readFile(dir, prefix+"cgroup.events")
 		return field(events, "frozen") == "1", err
 	}
-	state, err := readFile(dir, "freezer.state")
+	state, err := readFile(dir, prefix+"freezer.state")
 	return strings.TrimSpace(state) == "FROZEN", err
 }

@@ -328,15 +328,18 @@ func TestPlanOwner(t *testing.T) {
 		host   *host
 		want   int
 	}{
-		"good":              {func(*specs.Spec) {}, allV2, 5},
-		"mapped":            {userns, allV2, 100004},
-		"not mapped":        {func(s *specs.Spec) { userns(s); s.Linux.UIDMappings = s.Linux.UIDMappings[:1] }, allV2, -1},
-		"v1":                {func(*specs.Spec) {}, allV1, -1},
-		"read-only":         {func(s *specs.Spec) { s.Mounts[0].Options = []string{"ro"} }, allV2, -1},
-		"no mount":          {func(s *specs.Spec) { s.Mounts = nil }, allV2, -1},
-		"other source":      {func(s *specs.Spec) { s.Mounts[0].Source = "cgroup2" }, allV2, -1},
-		"host's namespace":  {func(s *specs.Spec) { s.Linux.Namespaces = nil }, allV2, -1},
-		"joined namespace":  {func(s *specs.Spec) { s.Linux.Namespaces[0].Path = "/x" }, allV2, -1},
+		"good":             {func(*specs.Spec) {}, allV2, 5},
+		"mapped":           {userns, allV2, 100004},
+		"not mapped":       {func(s *specs.Spec) { userns(s); s.Linux.UIDMappings = s.Linux.UIDMappings[:1] }, allV2, -1},
+		"v1":               {func(*specs.Spec) {}, allV1, -1},
+		"read-only":        {func(s *specs.Spec) { s.Mounts[0].Options = []string{"ro"} }, allV2, -1},
+		"no mount":         {func(s *specs.Spec) { s.Mounts = nil }, allV2, -1},
+		"other source":     {func(s *specs.Spec) { s.Mounts[0].Source = "cgroup2" }, allV2, -1},
+		"host's namespace": {func(s *specs.Spec) { s.Linux.Namespaces = nil }, allV2, -1},
+		"joined namespace": {func(s *specs.Spec) { s.Linux.Namespaces[0].Path = "/x" }, allV2, -1},
+		"joined users": {func(s *specs.Spec) {
+			s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: "user", Path: "/x"})
+		}, allV2, -1},
 		"no process":        {func(s *specs.Spec) { s.Process = nil }, allV2, -1},
 		"ours anyway, root": {func(s *specs.Spec) { s.Process.User.UID = 0 }, allV2, -1},
 	} {

@@ -71,6 +71,11 @@ func planOwner(s *specs.Spec, f *config.Facts, h *host) int {
 	if !h.pure() || s.Linux == nil || s.Process == nil || !newNamespace(s, specs.CgroupNamespace) {
 		return -1
 	}
+	for _, n := range s.Linux.Namespaces {
+		if n.Type == specs.UserNamespace && n.Path != "" {
+			return -1 // its id map is not in the config
+		}
+	}
 	writable := false
 	for _, m := range s.Mounts {
 		if m.Source == "cgroup" && m.Destination == mountRoot && !hasOption(m.Options, "ro") {
