@@ -73,6 +73,9 @@ func catchSignals() <-chan os.Signal {
 
 // wait passes signals on until the process ends, and reaps it.
 func wait(p *libcontainer.Process, term *terminal, signals <-chan os.Signal) error {
+	if p.Caught != 0 {
+		pass(p, term, p.Caught)
+	}
 	ended, idle := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(idle)

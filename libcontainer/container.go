@@ -5,8 +5,10 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/c9b5e2ae/rt/libcontainer/boot"
 	"github.com/c9b5e2ae/rt/libcontainer/cgroups"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -64,13 +66,21 @@ func (c *Container) look() (seen, error) {
 	if c.state.Pid == 0 {
 		// Between the claim and the launch there is no process yet; a create
 		// that died there left nothing that runs.
-		f.alive = f.newSock && c.isLocked()
+		f.newSock = c.isLocked()
+		f.alive = f.newSock
 		return f, nil
 	}
 	stat, err := readStat(c.state.Pid)
 	f.alive = err == nil && !stat.ended() && stat.startTime == c.state.StartTime
-	f.parked = stat.comm == initName
+	f.parked = stat.comm == boot.Name
+	young := strings.Trim(stat.comm, "0123456789") == "" // named after the descriptor it was executed from
 	if !f.alive || f.newSock {
+		return f, nil
+	}
+	// run has no socket; while it works on the container it holds the lock. The
+	// name alone proves nothing: the program may choose the same.
+	if !f.sock && (f.parked || young) && c.isLocked() {
+		f.newSock = true
 		return f, nil
 	}
 	g, err := cgroups.Load(c.state.Cgroup)
@@ -86,6 +96,9 @@ func (c *Container) look() (seen, error) {
 
 // isLocked tells whether another operation works on the container.
 func (c *Container) isLocked() bool {
+	if c.locked {
+		return false
+	}
 	fd, err := unix.Open(c.dir.file("."), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return false

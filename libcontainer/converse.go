@@ -20,7 +20,7 @@ import (
 func (h *host) sendPlan() (err error) {
 	i := &h.init
 	i.Process = h.plan.Process
-	i.PreserveFDs = h.preserve()
+	i.PreserveFDs, i.ListenFDs = h.preserve()
 	i.Keyring = h.keyring()
 	if h.when == create {
 		if err := h.planForCreate(); err != nil {

@@ -42,7 +42,7 @@ func (r *Runtime) Create(o CreateOptions) (*Container, *Process, error) {
 	if err := h.operate(); err != nil {
 		return nil, nil, err
 	}
-	c := &Container{r, h.dir, h.state}
+	c := &Container{r: r, dir: h.dir, state: h.state, conf: h.spec}
 	if o.Start {
 		if err := c.poststart(h.spec, h.plan.Hooks); err != nil {
 			h.process.close()
@@ -65,6 +65,7 @@ func (h *host) operate() (err error) {
 	err = walk(h, hostSteps, h.when, "host", "", h.r.Trace, h.interrupt.err)
 	h.release()
 	if err == nil {
+		h.process.Caught = unix.Signal(h.interrupt.caught())
 		return nil
 	}
 	if undone := h.undo.run(); undone != nil {
@@ -77,6 +78,10 @@ func (h *host) operate() (err error) {
 type Process struct {
 	Pid   int
 	pidfd int
+
+	// Caught is a signal that came too late to take the start back, or 0: it is
+	// for the process now.
+	Caught unix.Signal
 }
 
 // Pidfd is a descriptor of the process, to poll; it is the Process'.

@@ -52,7 +52,7 @@ func (c *Container) Exec(o ExecOptions) (*Process, error) {
 
 // namespacesOfInit opens the namespaces of the container in which rt is not.
 func (h *host) namespacesOfInit() ([]namespaces.Namespace, error) {
-	c := Container{h.r, h.dir, h.state}
+	c := Container{r: h.r, dir: h.dir, state: h.state}
 	pidfd, err := c.pidfd()
 	if err != nil {
 		return nil, err

@@ -124,7 +124,8 @@ func checkRoot(path string, ps *config.Problems) {
 // checkDescriptors refuses --preserve-fds of descriptors that are not there:
 // those numbers would go to files of rt's own.
 func (h *host) checkDescriptors() error {
-	for fd := 3; fd < 3+h.preserve(); fd++ {
+	all, _ := h.preserve()
+	for fd := 3; fd < 3+all; fd++ {
 		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
 		if err != nil || flags&unix.FD_CLOEXEC != 0 {
 			return fmt.Errorf("--preserve-fds: descriptor %d is not open", fd)
@@ -133,11 +134,13 @@ func (h *host) checkDescriptors() error {
 	return nil
 }
 
-func (h *host) preserve() int {
+// preserve is the number of descriptors from 3 on that the process gets, and how
+// many of them, the first ones, are of the service manager.
+func (h *host) preserve() (all, listen int) {
 	if h.exec != nil {
-		return h.exec.PreserveFDs + h.exec.ListenFDs
+		return h.exec.PreserveFDs + h.exec.ListenFDs, h.exec.ListenFDs
 	}
-	return h.create.PreserveFDs + h.create.ListenFDs
+	return h.create.PreserveFDs + h.create.ListenFDs, h.create.ListenFDs
 }
 
 // claim takes the id and writes down what is going to be made.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"syscall"
-	"unsafe"
 
 	"github.com/c9b5e2ae/rt/libcontainer/boot"
 	"github.com/c9b5e2ae/rt/libcontainer/hooks"
@@ -61,13 +60,23 @@ var initSteps = []step[*initSide]{
 	{"execve", both, (*initSide).execute},
 }
 
-// Init is the whole life of the init stage. It returns only where this process
-// was not launched as init.
-func Init() error {
-	socket := boot.Inside()
-	if socket == nil {
-		return errors.New("init is rt's own: it cannot be called by hand")
+// The init stage lives in a package init: Go initialises packages that are ready
+// in the order of their import paths (since 1.21), so this one comes before the
+// command line's library, text/template and regexp, whose work init would pay
+// for and never use.
+func init() {
+	if socket := boot.Inside(); socket != nil {
+		runInit(socket)
 	}
+}
+
+// Init is what is left of the init stage for main: it was typed by hand.
+func Init() error {
+	return errors.New("init is rt's own: it cannot be called by hand")
+}
+
+// runInit is the whole life of the init stage. It does not return.
+func runInit(socket *boot.Socket) {
 	i := &initSide{socket: socket, trace: &Trace{}}
 	begin, end := boot.Times()
 	i.trace.append(Row{Side: "init", Name: "bootstrap", Begin: begin, Took: end - begin},
@@ -80,7 +89,6 @@ func Init() error {
 		i.socket.Tell(boot.Failed, 0, []byte(err.Error()))
 	}
 	os.Exit(1)
-	return nil
 }
 
 // errAbandoned says that rt died or gave up.
@@ -97,8 +105,7 @@ func (i *initSide) receive() error {
 	if err := process.CloseFDs(i.PreserveFDs); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
-	// status tells by this name that the program was not executed yet.
-	return setName(initName)
+	return nil
 }
 
 func (i *initSide) when() when {
@@ -108,7 +115,24 @@ func (i *initSide) when() when {
 	return create
 }
 
+// openProc opens the procfs that labels and sysctls are written to, if there are
+// any. While init sees the host's mounts and no other, the host's serves; below a
+// mount of somebody's (an outer container's read-only /proc/sys) one of our own,
+// which takes the kernel ten times longer to make and to take down.
 func (i *initSide) openProc() (err error) {
+	labels := i.Process != nil && i.Process.SELinux+i.Process.AppArmor != ""
+	sysctls := i.Namespaces != nil && len(i.Namespaces.Sysctl) > 0
+	if !labels && !sysctls {
+		return nil
+	}
+	if i.when() == create {
+		if i.proc, err = procfs.OpenHost(); err == nil {
+			if sys, err := i.proc.Open("sys", unix.O_PATH); err == nil {
+				return sys.Close()
+			}
+			i.proc.Close()
+		}
+	}
 	i.proc, err = procfs.Open()
 	return err
 }
@@ -330,14 +354,11 @@ func (i *initSide) execute() error {
 	if i.Process == nil {
 		return errors.New("config.json has no process")
 	}
+	if i.ListenFDs > 0 { // only here is the pid known by which the program goes
+		i.Process.Env = append(i.Process.Env, fmt.Sprintf("LISTEN_FDS=%d", i.ListenFDs), fmt.Sprintf("LISTEN_PID=%d", os.Getpid()))
+	}
 	if err := i.socket.Tell(boot.Exec, 0, nil); err != nil {
 		return errAbandoned
 	}
 	return i.Process.Exec()
-}
-
-// setName sets the name of the calling thread, the main one.
-func setName(name string) error {
-	b := append([]byte(name), 0)
-	return unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&b[0])), 0, 0, 0)
 }

@@ -73,11 +73,14 @@ func catchInterrupts() (*interrupt, error) {
 
 // err is an Interrupted error once one of the signals came.
 func (i *interrupt) err() error {
-	if s := C.caught(); s != 0 {
+	if s := i.caught(); s != 0 {
 		return Interrupted{unix.Signal(s)}
 	}
 	return nil
 }
+
+// caught is the number of the last of the signals that came, or 0.
+func (i *interrupt) caught() int { return int(C.caught()) }
 
 // close gives the signals back to whom they belonged before.
 func (i *interrupt) close() {

@@ -79,7 +79,8 @@ func (h *host) launch() error {
 	h.socket = socket
 	defer inside.Close()
 
-	l := boot.Launch{PreserveFDs: h.preserve(), Env: append(faultEnv(), "GOGC=off", "GOMAXPROCS=1")}
+	preserve, _ := h.preserve()
+	l := boot.Launch{PreserveFDs: preserve, Env: append(faultEnv(), "GOGC=off", "GOMAXPROCS=1")}
 	if !h.init.Console.Terminal {
 		l.Stdio = stdio()
 	}

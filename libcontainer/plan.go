@@ -48,6 +48,7 @@ type InitPlan struct {
 
 	Listener    *os.File // start.sock: where to wait for start; nil: go on at once
 	PreserveFDs int
+	ListenFDs   int // of them, those of sd_listen_fds(3)
 	NoPivot     bool
 	Loopback    bool // a new network namespace: bring its loopback up
 }

@@ -20,6 +20,9 @@ func (d *dir) runHooks(s *saved, run func(*hooks.Runner) error) error {
 		s.Hook = g
 		return d.writeState(s)
 	}})
+	if told := i.err(); err != nil && told != nil {
+		err = told
+	}
 	s.Hook = hooks.Group{} // a daemon that a hook left on purpose lives on
 	return errors.Join(err, d.writeState(s))
 }

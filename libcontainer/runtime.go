@@ -8,6 +8,7 @@ import (
 	"sort"
 
 	"github.com/c9b5e2ae/rt/libcontainer/config"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // A Runtime is what all operations share: the global flags.
@@ -33,9 +34,11 @@ func (r *Runtime) warnAll(problems []config.Problem) {
 
 // A Container is one that exists: its state directory is open until Close.
 type Container struct {
-	r     *Runtime
-	dir   *dir
-	state *saved
+	r      *Runtime
+	dir    *dir
+	state  *saved
+	locked bool        // by us
+	conf   *specs.Spec // the config, once it was read
 }
 
 // ID is the container's name.
@@ -58,7 +61,7 @@ func (r *Runtime) Load(id string) (*Container, error) {
 		d.close()
 		return nil, err
 	}
-	return &Container{r, d, s}, nil
+	return &Container{r: r, dir: d, state: s}, nil
 }
 
 // change loads a container and locks it: no other operation changes it until
@@ -80,7 +83,7 @@ func (r *Runtime) change(id string) (*Container, error) {
 		d.close()
 		return nil, err
 	}
-	return &Container{r, d, s}, nil
+	return &Container{r: r, dir: d, state: s, locked: true}, nil
 }
 
 // An Info is one line of `rt list`. Err is set where the container's state

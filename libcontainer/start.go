@@ -62,8 +62,11 @@ func (r *Runtime) Start(id string) error {
 
 // spec reads the config as it was at create.
 func (c *Container) spec() (*specs.Spec, error) {
-	s, _, err := config.Load(c.dir.file(configFile))
-	return s, err
+	var err error
+	if c.conf == nil {
+		c.conf, _, err = config.Load(c.dir.file(configFile))
+	}
+	return c.conf, err
 }
 
 // release connects to the waiting init and reads until execve closes its end.

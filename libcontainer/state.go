@@ -108,10 +108,6 @@ func status(f seen) specs.ContainerState {
 	return specs.StateRunning
 }
 
-// initName is the name (PR_SET_NAME) by which the waiting init is told from the
-// program: execve changes it.
-const initName = "rt:init"
-
 // bootID identifies the boot: after a reboot every recorded pid is meaningless.
 func bootID() (string, error) {
 	data, err := config.ReadFile("/proc/sys/kernel/random/boot_id", 64)

@@ -111,6 +111,7 @@ __attribute__((constructor)) static void boot(int argc, char **argv)
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_SEQPACKET)
 		return;
 	boot_begin = now();
+	prctl(PR_SET_NAME, BOOT_NAME, 0, 0, 0);
 	boot_socket = fd;
 	getrlimit(RLIMIT_NOFILE, &boot_nofile);
 

@@ -78,6 +78,9 @@ func Inside() *Socket {
 	return &Socket{fd: int(C.boot_socket)}
 }
 
+// Name is that of init's process: execve changes it.
+const Name = C.BOOT_NAME
+
 // Nofile is RLIMIT_NOFILE as rt's caller had it: the Go runtime raises the soft
 // limit at its start, and execve would hand that on to the container.
 func Nofile() unix.Rlimit {

@@ -7,6 +7,7 @@
 
 #define BOOT_MAGIC 0x72743031 /* "rt01" */
 #define BOOT_MAX_FDS 32
+#define BOOT_NAME "rt:init" /* of the process until execve, which changes it */
 
 /* One fixed-size message, filled by Go through cgo, so its layout cannot drift.
  * The descriptors travel beside it: first ncgroup files to write "0" to, then

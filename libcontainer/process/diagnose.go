@@ -49,7 +49,7 @@ func (p *Plan) missingInterpreter(path string) error {
 			if strings.HasSuffix(name, "\r") {
 				hint = ": the script has Windows line ends"
 			}
-			return fmt.Errorf("exec %q: %w: %s does not exist%s", path, unix.ENOENT, what, hint)
+			return fmt.Errorf("exec %q: %w: %s is missing%s", path, unix.ENOENT, what, hint)
 		case unix.EISDIR:
 			return fmt.Errorf("exec %q: %w: %s is a directory", path, unix.EACCES, what)
 		case unix.EACCES:

@@ -100,14 +100,14 @@ func lookups(dir string) []lookup {
 		{"@/rootonly", "", `exec: "@/rootonly": permission denied`},
 		{"@/secret/tool", "", `exec: "@/secret/tool": permission denied`},
 		{"@/loop", "", `exec: "@/loop": too many levels of symbolic links`},
-		{"@/bashh", "", `exec "@/bashh": no such file or directory: its interpreter "/bin/bashh" does not exist`},
-		{"@/crlf", "", `exec "@/crlf": no such file or directory: its interpreter "/bin/sh\r" does not exist: the script has Windows line ends`},
-		{"@/blanks", "", `exec "@/blanks": no such file or directory: its interpreter "/nowhere/env" does not exist`},
-		{"@/noend", "", `exec "@/noend": no such file or directory: its interpreter "/nowhere" does not exist`},
+		{"@/bashh", "", `exec "@/bashh": no such file or directory: its interpreter "/bin/bashh" is missing`},
+		{"@/crlf", "", `exec "@/crlf": no such file or directory: its interpreter "/bin/sh\r" is missing: the script has Windows line ends`},
+		{"@/blanks", "", `exec "@/blanks": no such file or directory: its interpreter "/nowhere/env" is missing`},
+		{"@/noend", "", `exec "@/noend": no such file or directory: its interpreter "/nowhere" is missing`},
 		{"@/dirinterp", "", `exec "@/dirinterp": permission denied: its interpreter "/etc" is a directory`},
 		{"@/textint", "", `exec "@/textint": permission denied: its interpreter "@/noexec" is not executable`},
-		{"@/chain", "", `exec "@/chain": no such file or directory: the interpreter "/bin/bashh" of "@/bashh" does not exist`},
-		{"@/elf", "", `exec "@/elf": no such file or directory: its interpreter "/lib/ld-nowhere.so.1" does not exist`},
+		{"@/chain", "", `exec "@/chain": no such file or directory: the interpreter "/bin/bashh" of "@/bashh" is missing`},
+		{"@/elf", "", `exec "@/elf": no such file or directory: its interpreter "/lib/ld-nowhere.so.1" is missing`},
 		// What a binfmt_misc handler may know how to run is found, and fails at execve.
 		{"@/foreign", "", "@/foreign"},
 		{"@/empty", "", "@/empty"},
@@ -186,7 +186,7 @@ func TestInitExecFails(t *testing.T) {
 		"windows": "exec format error: a program for Windows",
 		"binary":  "exec format error",
 		"cut":     "exec format error",
-		"crlf":    `no such file or directory: its interpreter "/bin/sh\r" does not exist: the script has Windows line ends`,
+		"crlf":    `no such file or directory: its interpreter "/bin/sh\r" is missing: the script has Windows line ends`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(dir, name)

@@ -108,8 +108,11 @@ func (p *Proc) Open(path string, flags int) (*os.File, error) {
 }
 
 func (p *Proc) open(path string, flags int) (int, error) {
+	if flags&unix.O_PATH == 0 { // openat2 refuses the two together
+		flags |= unix.O_NOCTTY
+	}
 	how := unix.OpenHow{
-		Flags:   uint64(flags | unix.O_CLOEXEC | unix.O_NOCTTY),
+		Flags:   uint64(flags | unix.O_CLOEXEC),
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_XDEV | unix.RESOLVE_NO_MAGICLINKS,
 	}
 	for {
