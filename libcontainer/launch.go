@@ -10,6 +10,7 @@ import (
 	"github.com/c9b5e2ae/rt/libcontainer/boot"
 	"github.com/c9b5e2ae/rt/libcontainer/cgroups"
 	"github.com/c9b5e2ae/rt/libcontainer/namespaces"
+	"github.com/c9b5e2ae/rt/libcontainer/process"
 	"golang.org/x/sys/unix"
 )
 
@@ -80,6 +81,11 @@ func (h *host) launch() error {
 	defer inside.Close()
 
 	preserve, _ := h.preserve()
+	// What rt's caller leaked must not even reach init, whose program path could
+	// name it (/proc/self/fd/N, CVE-2024-21626).
+	if err := process.CloseFDs(preserve); err != nil {
+		return err
+	}
 	l := boot.Launch{PreserveFDs: preserve, Env: append(faultEnv(), "GOGC=off", "GOMAXPROCS=1")}
 	if !h.init.Console.Terminal {
 		l.Stdio = stdio()

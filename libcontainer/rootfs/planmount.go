@@ -203,7 +203,11 @@ func (m *Mount) planIDMap(at string, userns bool, ps *config.Problems) {
 	case len(m.UIDs) > 0:
 		m.IDMap = true
 	case m.IDMap && !userns:
-		ps.Addf(at+".options", "idmap needs uidMappings and gidMappings, or a user namespace in linux.namespaces")
+		option := "idmap"
+		if m.RecursiveID {
+			option = "ridmap"
+		}
+		ps.Addf(at+".options", "%s needs uidMappings and gidMappings, or a user namespace in linux.namespaces", option)
 	}
 	for _, list := range [...]struct {
 		name string
