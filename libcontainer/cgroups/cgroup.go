@@ -40,8 +40,6 @@ type Cgroup struct {
 	host    *host
 	dirs    map[string]int // O_PATH descriptors, opened when first needed
 	parents map[string]int // of the directories above, since Create
-	entered bool           // into systemd's scope
-	slow    bool           // cgroup2 can only be entered by cgroup.procs
 }
 
 // errNotOurs is a directory that is not the one we made. It is left alone.

@@ -27,9 +27,10 @@ var ErrUnitExists = errors.New("there is one of that name")
 
 var errNoBus = errors.New("this rt was built without the systemd driver")
 
-// Enter puts the waiting child into a new scope of systemd, and makes the
-// cgroup ready in those v1 hierarchies that systemd leaves to us, for Joins.
-// With cgroupfs it does nothing.
+// Enter puts the waiting child into a new scope of systemd, and into the cgroups
+// of those v1 hierarchies that systemd leaves to us: by its pid, since the
+// migration before has paid for the wait that Joins avoids. With cgroupfs it
+// does nothing.
 func (c *Cgroup) Enter(pid int) error {
 	if c.plan == nil || c.plan.unit == nil {
 		return nil
@@ -72,8 +73,18 @@ func (c *Cgroup) Enter(pid int) error {
 			return err
 		}
 	}
-	c.entered = true
-	return c.apply(c.plan.settings, func(s *setting) bool { return s.early })
+	if err := c.apply(c.plan.settings, func(s *setting) bool { return s.early }); err != nil {
+		return err
+	}
+	for _, name := range c.names() {
+		if in[name] == at {
+			continue
+		}
+		if err := c.moveIn(name, pid); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // enterIn takes the directory over from systemd, or makes it if systemd has
@@ -86,7 +97,6 @@ func (c *Cgroup) enterIn(x *hierarchy, dir string, in bool) error {
 			delete(c.state.Made, x.name)
 			return nil
 		}
-		c.slow = c.slow || x.name == ""
 		return err
 	}
 	fd, err := open(unix.AT_FDCWD, dir, unix.O_PATH|unix.O_DIRECTORY)
@@ -125,13 +135,20 @@ func whereIs(pid int) (map[string]string, error) {
 // see Joins.
 func (c *Cgroup) Move(pid int) error {
 	for _, name := range c.names() {
-		dir, err := c.dirOf(name)
-		if err == nil {
-			err = writeFile(dir, "cgroup.procs", strconv.Itoa(pid))
+		if err := c.moveIn(name, pid); err != nil {
+			return err
 		}
-		if err != nil {
-			return opError("move a process to", c.state.Paths[name], err)
-		}
+	}
+	return nil
+}
+
+func (c *Cgroup) moveIn(name string, pid int) error {
+	dir, err := c.dirOf(name)
+	if err == nil {
+		err = writeFile(dir, "cgroup.procs", strconv.Itoa(pid))
+	}
+	if err != nil {
+		return opError("move a process to", c.state.Paths[name], err)
 	}
 	return nil
 }

@@ -20,15 +20,15 @@ import (
 //     it belongs, on a hybrid host too. CloneFD has the directory.
 
 // Joins opens the files to which the container's first process, while it has
-// one thread, has to write "0". It is the caller who closes them. With the
-// systemd driver there are some only after Enter.
+// one thread, has to write "0". It is the caller who closes them. There are none
+// with the systemd driver, see Enter.
 func (c *Cgroup) Joins() ([]*os.File, error) {
-	if c.plan != nil && c.plan.unit != nil && !c.entered {
+	if c.plan != nil && c.plan.unit != nil {
 		return nil, nil
 	}
 	var files []*os.File
 	for _, name := range c.names() {
-		if name == "" && !c.slow {
+		if name == "" {
 			continue
 		}
 		f, err := c.joinFile(name, "")
@@ -46,11 +46,7 @@ func (c *Cgroup) joinFile(name, below string) (*os.File, error) {
 	if err != nil {
 		return nil, opError("open", c.state.Paths[name], err)
 	}
-	file := "tasks"
-	if name == "" {
-		file = "cgroup.procs"
-	}
-	file = path.Join(below, file)
+	file := path.Join(below, "tasks")
 	fd, err := open(dir, file, unix.O_WRONLY)
 	if err != nil {
 		return nil, opError("open", path.Join(c.state.Paths[name], file), err)
