@@ -144,7 +144,7 @@ func (h *host) initDied(err error) error {
 			break
 		}
 	}
-	if kills, err := oomKills(h.cgroup); err == nil && kills > 0 {
+	if kills, err := h.cgroup.OOMKills(); err == nil && kills > 0 {
 		return diedOf("init: killed for lack of memory: linux.resources.memory.limit is too low to set the container up")
 	}
 	switch {
