@@ -13,7 +13,13 @@ import (
 // one of the machine's cgroup version: on v1 the controller says in which hierarchy.
 func CgroupFile(t testing.TB, pid int, controller, v1, v2 string) string {
 	t.Helper()
-	for line := range strings.Lines(readFile("/proc/" + strconv.Itoa(pid) + "/cgroup")) {
+	return CgroupFileOf(t, readFile("/proc/"+strconv.Itoa(pid)+"/cgroup"), controller, v1, v2)
+}
+
+// CgroupFileOf is CgroupFile for the text of a /proc/PID/cgroup.
+func CgroupFileOf(t testing.TB, text, controller, v1, v2 string) string {
+	t.Helper()
+	for line := range strings.Lines(text) {
 		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)
 		if needs.Have("cgroup2") && fields[1] == "" {
 			return filepath.Join("/sys/fs/cgroup", fields[2], v2)
@@ -24,6 +30,6 @@ func CgroupFile(t testing.TB, pid int, controller, v1, v2 string) string {
 			}
 		}
 	}
-	t.Fatalf("process %d is in no cgroup of %s", pid, controller)
+	t.Fatalf("no cgroup of %s in %q", controller, text)
 	return ""
 }

@@ -35,6 +35,10 @@ var base string
 // prefix starts the ids of this process, so that what belongs to it can be told.
 var prefix string
 
+// Prefix starts the names of what this test process makes: ids of containers, and
+// cgroups that a test names itself.
+func Prefix() string { return prefix }
+
 // Main runs the tests of a package and exits. It makes this process a subreaper,
 // as engines do: a container's init becomes its child when the runtime has gone.
 func Main(m *testing.M) {

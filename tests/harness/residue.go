@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -73,20 +74,22 @@ func linesWith(path, what string, texts ...string) []string {
 	return found
 }
 
-// removeCgroups removes the cgroups of this process's containers, inner ones first.
-func removeCgroups() {
-	left := cgroupsWith(prefix)
-	for i := len(left) - 1; i >= 0; i-- {
-		top := strings.TrimPrefix(left[i], "cgroup ")
+// removeCgroups removes the cgroups of this process's containers.
+func removeCgroups() { RemoveCgroups(prefix) }
+
+// RemoveCgroups removes the cgroups whose name has the text, with those inside. It
+// is for the parents that an engine is told to use: a runtime leaves them.
+func RemoveCgroups(text string) {
+	for _, line := range cgroupsWith(text) {
 		var dirs []string
-		filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		filepath.WalkDir(strings.TrimPrefix(line, "cgroup "), func(path string, d fs.DirEntry, err error) error {
 			if err == nil && d.IsDir() {
 				dirs = append(dirs, path)
 			}
 			return nil
 		})
-		for j := len(dirs) - 1; j >= 0; j-- {
-			unix.Rmdir(dirs[j])
+		for _, dir := range slices.Backward(dirs) { // the inner ones first
+			unix.Rmdir(dir)
 		}
 	}
 }
