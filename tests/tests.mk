@@ -5,6 +5,8 @@
 #   make test RUN=Hook PACKAGES=./tests/lifecycle
 #   make lab                   the tests that this machine can't run, in virtual machines
 #   make total                 what ran where, after the two
+#   make bench                 measure rt beside runc and crun, in ten minutes
+#   make bench BENCH='-quick -only A,D' RUNTIMES="runc crun=/opt/crun"
 
 RESULTS := .cache/tests
 TEST_TAGS := netgo osusergo urfave_cli_no_docs
@@ -12,7 +14,7 @@ RUN ?= .
 PACKAGES ?= ./...
 RUNTIME ?=
 
-.PHONY: test lab total test-deps test-programs
+.PHONY: test lab total bench test-deps test-programs
 
 test-deps:
 	@tests/install-deps test
@@ -40,3 +42,10 @@ lab: test-programs
 
 total:
 	@go run ./tests/summary -total $(RESULTS)/host.json $(wildcard $(RESULTS)/lab-*.json)
+
+# The numbers are worth something on a machine that does nothing else.
+bench: test-deps
+	@mkdir -p $(RESULTS)
+	@tests/build '' $(RESULTS)/rt
+	@go build -o $(RESULTS)/bench ./tests/bench
+	@$(RESULTS)/bench -rt $(RESULTS)/rt -json $(RESULTS)/bench.json $(BENCH)
