@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/c9b5e2ae/rt/libcontainer/config"
 	"golang.org/x/sys/unix"
@@ -89,17 +90,26 @@ func openDir(rootFd int, root, id string) (*dir, error) {
 	return &dir{path, fd}, nil
 }
 
+// lockTime is how long an operation waits for another one on the same container:
+// a create may be at work in a hook that never ends.
+const lockTime = time.Minute
+
 // lock waits for every other operation that changes the container. The lock is
 // the directory's own, so it goes with it: after the wait it may be removed.
 func (d *dir) lock() error {
-	var err error
+	deadline := time.Now().Add(lockTime)
 	for {
-		if err = unix.Flock(d.fd, unix.LOCK_EX); err != unix.EINTR {
+		err := unix.Flock(d.fd, unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
 			break
 		}
-	}
-	if err != nil {
-		return fmt.Errorf("lock %q: %w", d.path, err)
+		if err != unix.EWOULDBLOCK && err != unix.EINTR {
+			return fmt.Errorf("lock %q: %w", d.path, err)
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("lock %q: another operation on the container has been at work for %v", d.path, lockTime)
+		}
+		time.Sleep(2 * time.Millisecond)
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(d.fd, &st); err != nil {
