@@ -98,7 +98,7 @@ func (r *Runtime) deleteBroken(id string) error {
 	if err != nil {
 		return err
 	}
-	g, err := cgroups.Load(cgroups.PlanCgroup(s, id, r.Systemd, facts, &config.Problems{}).Intent())
+	g, err := cgroups.Load(cgroups.PlanCgroup(s, id, r.Systemd, facts, &config.Problems{}).Lost())
 	if err != nil {
 		return err
 	}
