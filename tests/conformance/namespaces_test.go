@@ -96,10 +96,6 @@ func holder(t *testing.T) int {
 		t.Fatal(err)
 	}
 	harness.Service(cmd.Process.Pid)
-	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGKILL)
-		cmd.Wait()
-	})
 	if _, err := out.Read(make([]byte, 6)); err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +103,10 @@ func holder(t *testing.T) int {
 	if _, err := fmt.Sscan(read(t, fmt.Sprintf("/proc/%d/task/%d/children", cmd.Process.Pid, cmd.Process.Pid)), &pid); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		unix.Kill(pid, unix.SIGKILL)
+		cmd.Wait()
+	})
 	return pid
 }
 
