@@ -3,6 +3,7 @@ package rootfs
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -143,12 +144,11 @@ func (p *Plan) mountCgroup1(m *Mount) error {
 	if err := mountSetattr(tmpfs, unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, m.Rattr.or(m.Attr)); err != nil {
 		return fmt.Errorf("mount %s: %w", m, err)
 	}
-	for _, propagation := range m.Propagation {
-		if err := setPropagation(tmpfs, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, propagation&^unix.MS_REC); err != nil {
-			return fmt.Errorf("set propagation of %q: %w", m.Path, err)
-		}
+	all := slices.Clone(m.Propagation)
+	for i := range all {
+		all[i] |= unix.MS_REC
 	}
-	return nil
+	return p.propagate(tmpfs, m.Path, all)
 }
 
 // mountHierarchy puts one hierarchy into the tmpfs: a new mount, whose root a

@@ -139,16 +139,7 @@ func (p *Plan) put(m *Mount, fd int, at place) error {
 	if m.id, err = p.root.leadsTo(m.Path, at.flags, fd); err != nil {
 		return fmt.Errorf("mount %s: %w", m, err)
 	}
-	return m.propagate(fd)
-}
-
-func (m *Mount) propagate(fd int) error {
-	for _, flags := range m.Propagation {
-		if err := setPropagation(fd, "", unix.AT_EMPTY_PATH|recursive(flags&unix.MS_REC != 0), flags&^unix.MS_REC); err != nil {
-			return fmt.Errorf("set propagation of %q: %w", m.Path, err)
-		}
-	}
-	return nil
+	return p.propagate(fd, m.Path, m.Propagation)
 }
 
 // target opens the mount point, making it if it is missing. proc, sysfs and what
@@ -246,7 +237,7 @@ func (p *Plan) remount(m *Mount) error {
 		}
 		return fmt.Errorf("remount %q: %w", m.Path, err)
 	}
-	return m.propagate(target)
+	return p.propagate(target, m.Path, m.Propagation)
 }
 
 // setAttributes applies the attributes of m to the mount fd: first those of the
@@ -314,17 +305,6 @@ func names(attr uint64) string {
 	return strings.Join(out, ", ")
 }
 
-func setPropagation(fd int, path string, flags uint, propagation uint32) error {
-	return unix.MountSetattr(fd, path, flags, &unix.MountAttr{Propagation: uint64(propagation)})
-}
-
 func attach(mount, target int) error {
 	return unix.MoveMount(mount, "", target, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
-}
-
-func recursive(yes bool) uint {
-	if yes {
-		return unix.AT_RECURSIVE
-	}
-	return 0
 }

@@ -82,7 +82,7 @@ func (p *Plan) mountOld(m *Mount, at place, data []string) error {
 	if m.id, err = mountID(fd); err != nil || before == m.id {
 		return fmt.Errorf("mount %s: %w", m, errMoved)
 	}
-	if err := m.propagate(fd); err != nil {
+	if err := p.propagate(fd, m.Path, m.Propagation); err != nil {
 		return err
 	}
 	return p.finish(m, fd)

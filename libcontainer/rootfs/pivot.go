@@ -152,17 +152,3 @@ func (p *Plan) reopenNull() error {
 	}
 	return nil
 }
-
-// Propagation sets linux.rootfsPropagation on the root of the container. A shared
-// root could not have been pivoted, and an unbindable one cannot be cloned for
-// read-only paths, so Protect does that at its end.
-func (p *Plan) Propagation() error {
-	if p.RootPropagation == 0 || !p.Namespace || p.RootPropagation&unix.MS_UNBINDABLE != 0 && !p.protected {
-		return nil
-	}
-	flags := unix.AT_EMPTY_PATH | recursive(p.RootPropagation&unix.MS_REC != 0)
-	if err := setPropagation(p.root.fd, "", flags, p.RootPropagation&^unix.MS_REC); err != nil {
-		return fmt.Errorf("set propagation of the root: %w", err)
-	}
-	return nil
-}

@@ -29,12 +29,13 @@ type Plan struct {
 	Masked          []string
 	ReadonlyPaths   []string
 
-	root               root   // the clone of Root, init side
-	null               int    // a clone of /dev/null; 0 until needed
-	void               int    // the empty directory, detached; 0 until needed
-	nullUsed, voidUsed bool   // those are attached, and copies are clones
-	protected          bool   // Protect is done
-	late               []late // mounts that become read-only at the end
+	root               root     // the clone of Root, init side
+	null               int      // a clone of /dev/null; 0 until needed
+	void               int      // the empty directory, detached; 0 until needed
+	nullUsed, voidUsed bool     // those are attached, and copies are clones
+	protected          bool     // Protect is done
+	late               []late   // mounts that become read-only at the end
+	chosen             []chosen // mounts whose propagation the root's would change
 }
 
 // PlanRootfs resolves root, mounts, and of linux devices, maskedPaths,
