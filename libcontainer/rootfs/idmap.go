@@ -3,6 +3,7 @@ package rootfs
 import (
 	"fmt"
 	"os"
+	"path"
 	"runtime"
 	"slices"
 	"syscall"
@@ -19,7 +20,9 @@ const maxFiles = 200
 // with a user namespace the clones of bind sources, which its root may not be
 // able to reach on the host. userns is the container's user namespace, nil if it
 // has none. It is called in the host's namespaces before the plan is sent; the
-// files are the plan's, and Close closes them.
+// files are the plan's, and Close closes them. A filesystem on a disk is mounted
+// here as well: init is in its cgroup already, whose devices are those of the
+// container.
 func (p *Plan) Open(userns *os.File) error {
 	if p.Label != "" && !selinuxEnabled() {
 		return fmt.Errorf("linux.mountLabel: SELinux is not enabled on this host")
@@ -30,8 +33,8 @@ func (p *Plan) Open(userns *os.File) error {
 	files := 0
 	for i := range p.Mounts {
 		m := &p.Mounts[i]
-		plain := userns != nil && m.Kind == Bind && files < maxFiles
-		if !m.IDMap && !plain {
+		plain := userns != nil && m.Kind == Bind || !p.UserNamespace && m.onDisk()
+		if !m.IDMap && (!plain || files >= maxFiles) {
 			continue
 		}
 		fd, err := p.openMount(m)
@@ -72,6 +75,13 @@ func (p *Plan) Open(userns *os.File) error {
 		p.Mounts[i].UIDs, p.Mounts[i].GIDs = nil, nil // init needs none of it
 	}
 	return nil
+}
+
+// onDisk tells whether the source of a new filesystem is a block device.
+func (m *Mount) onDisk() bool {
+	var st unix.Stat_t
+	return m.Kind == Filesystem && path.IsAbs(m.Source) && !m.needsOldCall() &&
+		unix.Stat(m.Source, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFBLK
 }
 
 // selinuxEnabled tells whether the kernel takes SELinux labels.
