@@ -39,9 +39,8 @@ type option struct {
 // in it is for the filesystem to know.
 //
 // The kernel knows three access time modes of which exactly one is on: relatime
-// (default since 2.6.30), noatime and strictatime. So "atime" and
-// "nostrictatime" mean relatime where the mode was the one they take back, and
-// "norelatime" takes back an earlier relatime only, as in mount(8).
+// (default since 2.6.30), noatime and strictatime. The options are three pairs,
+// as in mount(8): see times.
 var options = []option{
 	{Name: "async", Kind: optSuper, Super: unix.MS_SYNCHRONOUS, Clear: true},
 	{Name: "atime", Kind: optAtime, Attr: unix.MOUNT_ATTR_NOATIME, Clear: true},
@@ -157,29 +156,46 @@ func (a Attributes) or(b Attributes) Attributes {
 
 // apply adds an option; what contradicts an earlier one replaces it.
 func (a *Attributes) apply(o option) {
-	switch o.Kind {
-	case optAtime, optRatime:
-		mode := a.Set & unix.MOUNT_ATTR__ATIME
-		chosen := a.Clear&unix.MOUNT_ATTR__ATIME != 0
-		switch {
-		case !o.Clear:
-			a.Set = a.Set&^unix.MOUNT_ATTR__ATIME | o.Attr
+	if o.Clear {
+		a.Set &^= o.Attr
+		a.Clear |= o.Attr
+	} else {
+		a.Set |= o.Attr
+		a.Clear &^= o.Attr
+	}
+}
+
+// times are the options of the access time: what they switch on, and off. Of
+// each pair (noatime and atime, relatime and norelatime, strictatime and
+// nostrictatime) the last one counts, and then strictatime wins over noatime, and
+// noatime over relatime: mount(8) makes flags of them, and this is the order in
+// which the kernel looks at them (path_mount in fs/namespace.c).
+type times struct{ on, off uint64 }
+
+// relative stands for MOUNT_ATTR_RELATIME, which is 0.
+const relative = 1
+
+func (t *times) apply(o option) {
+	bit := o.Attr
+	if bit == unix.MOUNT_ATTR_RELATIME {
+		bit = relative
+	}
+	if o.Clear {
+		t.on, t.off = t.on&^bit, t.off|bit
+	} else {
+		t.on, t.off = t.on|bit, t.off&^bit
+	}
+}
+
+// addTo adds the mode that is left to the attributes of the mount. Without one,
+// what was switched off is taken back where the mount has it.
+func (t times) addTo(a *Attributes) {
+	for _, mode := range [...]uint64{unix.MOUNT_ATTR_STRICTATIME, unix.MOUNT_ATTR_NOATIME, relative} {
+		if t.on&mode != 0 {
+			a.Set |= mode &^ relative
 			a.Clear |= unix.MOUNT_ATTR__ATIME
-			a.Undo = 0
-		case chosen && mode == o.Attr:
-			a.Set &^= unix.MOUNT_ATTR__ATIME
-			a.Clear &^= unix.MOUNT_ATTR__ATIME
-			a.Undo |= o.Attr
-		case !chosen:
-			a.Undo |= o.Attr
-		}
-	default:
-		if o.Clear {
-			a.Set &^= o.Attr
-			a.Clear |= o.Attr
-		} else {
-			a.Set |= o.Attr
-			a.Clear &^= o.Attr
+			return
 		}
 	}
+	a.Undo = t.off &^ relative
 }

@@ -80,7 +80,8 @@ func TestFilesystemOptions(t *testing.T) {
 		"rnodiratime": {attr: nodir}, "rdiratime": {}, "rnosymfollow": {attr: nosym}, "rsymfollow": {},
 		"sync": {super: unix.MS_SYNCHRONOUS}, "dirsync": {super: unix.MS_DIRSYNC}, "lazytime": {super: unix.MS_LAZYTIME}, "mand": {},
 		"ro,rw": {}, "rw,ro": {attr: ro}, "nosuid,suid": {}, "suid,nosuid": {attr: nosuid}, "sync,async": {}, "async,sync": {super: unix.MS_SYNCHRONOUS},
-		"noatime,atime": {}, "noatime,relatime": {}, "noatime,strictatime": {attr: strict}, "strictatime,noatime": {attr: noatime},
+		"noatime,atime": {}, "noatime,relatime": {attr: noatime}, "noatime,strictatime": {attr: strict}, "strictatime,noatime": {attr: strict},
+		"strictatime,relatime": {attr: strict}, "relatime,noatime,atime": {}, "strictatime,noatime,nostrictatime": {attr: noatime}, "rstrictatime,rnoatime": {attr: strict},
 		"strictatime,nostrictatime": {}, "noatime,nostrictatime": {attr: noatime}, "strictatime,norelatime": {attr: strict},
 		"lazytime,nolazytime": {}, "silent,loud": {}, "nosymfollow,symfollow": {}, "nodiratime,noatime": {attr: nodir | noatime},
 		"rro,rrw": {}, "ro,rrw": {}, "rrw,ro": {attr: ro}, "rro,rw": {}, "rnoatime,strictatime": {attr: strict}, "strictatime,rnoatime": {attr: noatime}, "rnoexec,nosuid": {attr: noexec | nosuid}, "silent,nosuid,ro,noatime,sync": {attr: nosuid | ro | noatime, super: unix.MS_SYNCHRONOUS},
@@ -133,6 +134,9 @@ func TestBindOptions(t *testing.T) {
 		"ro,nosuid,nodev,noexec":                       {ro | nosuid | nodev | noexec, all | noatime},
 		"ro,rrw":                                       {0, all&^ro | noatime},
 		"rw,ro":                                        {ro, all | noatime},
+		"relatime,norelatime":                          {0, all | noatime},
+		"noatime,atime":                                {0, all},
+		"noatime,nostrictatime":                        {noatime, all | noatime},
 		"rrw,ro":                                       {ro, all | noatime},
 	} {
 		b := newBundle(t)

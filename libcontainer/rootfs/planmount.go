@@ -102,6 +102,7 @@ func (p *Plan) planMount(i int, in *specs.Mount, bundle string, userns bool, ps 
 // planOptions sorts the options into the mount and returns the numbers of those
 // that are for the filesystem.
 func (m *Mount) planOptions(at string, words []string, ps *config.Problems) (unknown []int) {
+	var here, below times
 	for i, word := range words {
 		o, ok := lookupOption(word)
 		if !ok {
@@ -122,11 +123,16 @@ func (m *Mount) planOptions(at string, words []string, ps *config.Problems) (unk
 			m.Recursive = o.Super&unix.MS_REC != 0
 		case optRemount:
 			m.Kind = Remount
-		case optAttr, optAtime:
+		case optAttr:
 			m.Attr.apply(o)
-		case optRecursive, optRatime:
+		case optAtime:
+			here.apply(o)
+		case optRecursive:
 			m.Rattr.apply(o)
 			m.forget(o)
+		case optRatime:
+			below.apply(o)
+			here = times{} // as forget
 		case optPropagation:
 			m.Propagation = append(m.Propagation, o.Super)
 		case optIdmap:
@@ -143,6 +149,8 @@ func (m *Mount) planOptions(at string, words []string, ps *config.Problems) (unk
 			}
 		}
 	}
+	here.addTo(&m.Attr)
+	below.addTo(&m.Rattr)
 	if m.Kind == Remount && (slices.Contains(words, "bind") || slices.Contains(words, "rbind")) {
 		// mount(8): remount,bind changes the mount and not the filesystem.
 		m.Super, m.SuperClear = 0, 0
@@ -160,14 +168,9 @@ func (m *Mount) planOptions(at string, words []string, ps *config.Problems) (unk
 // says it for the whole tree. So what is left comes later in the list, and is
 // applied later.
 func (m *Mount) forget(o option) {
-	bits := o.Attr
-	if o.Kind == optRatime {
-		bits = unix.MOUNT_ATTR__ATIME
-		m.Attr.Undo = 0
-	}
-	m.Attr.Set &^= bits
-	m.Attr.Clear &^= bits
-	if bits&unix.MOUNT_ATTR_RDONLY != 0 {
+	m.Attr.Set &^= o.Attr
+	m.Attr.Clear &^= o.Attr
+	if o.Attr&unix.MOUNT_ATTR_RDONLY != 0 {
 		m.Super &^= unix.MS_RDONLY
 		m.SuperClear &^= unix.MS_RDONLY
 	}
