@@ -50,7 +50,7 @@ func (p *Plan) missingInterpreter(path string) error {
 				hint = ": the script has Windows line ends"
 			}
 			return fmt.Errorf("exec %q: %w: %s is missing%s", path, unix.ENOENT, what, hint)
-		case unix.EISDIR:
+		case errDirectory:
 			return fmt.Errorf("exec %q: %w: %s is a directory", path, unix.EACCES, what)
 		case unix.EACCES:
 			return fmt.Errorf("exec %q: %w: %s is not executable", path, unix.EACCES, what)

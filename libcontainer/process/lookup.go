@@ -16,6 +16,10 @@ const capDacOverride = 1 // CAP_DAC_OVERRIDE
 // errNotInPath has the words by which engines know exit code 127.
 var errNotInPath = errors.New("executable file not found in $PATH")
 
+// errDirectory has those for 126, both of engines that look for "is a directory"
+// and of older ones that only know the text of EACCES.
+var errDirectory = fmt.Errorf("is a directory: %w", unix.EACCES)
+
 // FindExecutable searches the program as execvp(3) would, as the container's user
 // in its root and working directory, so that create fails and not start. It also
 // sees whether the interpreter that the program names is there.
@@ -60,7 +64,7 @@ func (p *Plan) search(name string) (string, error) {
 		switch err := p.executable(path); err {
 		case nil:
 			return path, nil
-		case unix.EACCES, unix.EISDIR:
+		case unix.EACCES, errDirectory:
 			found = unix.EACCES // unless another one is better: execvp(3)
 		case unix.ENOENT, unix.ENOTDIR, unix.ESTALE, unix.ENODEV, unix.ETIMEDOUT:
 		default:
@@ -70,8 +74,8 @@ func (p *Plan) search(name string) (string, error) {
 	return "", found
 }
 
-// executable says with which errno execve(2) would refuse the file, except that a
-// directory is EISDIR.
+// executable says with which errno execve(2) would refuse the file; a directory is
+// errDirectory.
 func (p *Plan) executable(path string) error {
 	var st unix.Stat_t
 	if err := restart(func() error { return unix.Fstatat(unix.AT_FDCWD, path, &st, 0) }); err != nil {
@@ -80,7 +84,7 @@ func (p *Plan) executable(path string) error {
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
 	case unix.S_IFDIR:
-		return unix.EISDIR
+		return errDirectory
 	default:
 		return unix.EACCES
 	}

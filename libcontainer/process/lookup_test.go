@@ -94,7 +94,7 @@ func lookups(dir string) []lookup {
 		{"isdir", "@/sbin:@/bin", `exec: "isdir": permission denied`},
 		{"@/x", "", `exec: "@/x": no such file or directory`},
 		{"@/bin/tool/x", "", `exec: "@/bin/tool/x": not a directory`},
-		{"@/bin", "", `exec: "@/bin": is a directory`},
+		{"@/bin", "", `exec: "@/bin": is a directory: permission denied`},
 		{"@/noexec", "", `exec: "@/noexec": permission denied`},
 		{"@/fifo", "", `exec: "@/fifo": permission denied`},
 		{"@/rootonly", "", `exec: "@/rootonly": permission denied`},
