@@ -38,7 +38,7 @@ func (h *host) planForCreate() error {
 	i.Namespaces, i.Rootfs = p.Namespaces, p.Rootfs
 	i.Bundle, i.NoPivot = o.Bundle, o.NoPivot
 	i.Loopback = p.Namespaces.New&unix.CLONE_NEWNET != 0
-	i.HooksOutside = len(p.Hooks.Prestart)+len(p.Hooks.CreateRuntime) > 0
+	i.HooksOutside = len(p.Hooks.Prestart)+len(p.Hooks.CreateRuntime)+len(p.Network.Devices) > 0
 	i.CreateContainer, i.StartContainer = p.Hooks.CreateContainer, p.Hooks.StartContainer
 	if len(i.CreateContainer) > 0 {
 		i.HookState = h.state.ociState(specs.StateCreating, h.pidInside())
@@ -167,7 +167,7 @@ func (h *host) await() error {
 		}
 		switch m.Type {
 		case boot.Hooks:
-			if err = h.runHooks(); err != nil {
+			if err = h.actOutside(); err != nil {
 				err = &placedError{err.Error(), nil}
 			}
 		case boot.Notify:
@@ -186,9 +186,16 @@ func (h *host) await() error {
 	}
 }
 
-// runHooks runs the hooks of the runtime namespace: config.md, "Prestart" and
-// "CreateRuntime Hooks".
-func (h *host) runHooks() error {
+// actOutside does what has to be done outside when init is in all its namespaces:
+// the hooks of the runtime namespace (config.md, "Prestart" and "CreateRuntime
+// Hooks"), and before them the network devices, which a hook looks for.
+func (h *host) actOutside() error {
+	if err := h.moveDevices(); err != nil {
+		return err
+	}
+	if len(h.plan.Hooks.Prestart)+len(h.plan.Hooks.CreateRuntime) == 0 {
+		return nil
+	}
 	state := h.state.ociState(specs.StateCreating, h.process.Pid)
 	return h.dir.runHooks(h.state, func(r *hooks.Runner) error {
 		if err := r.Run("prestart", h.plan.Hooks.Prestart, state); err != nil {

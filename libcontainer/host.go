@@ -52,7 +52,6 @@ var hostSteps = []step[*host]{
 	{"record", create, (*host).record},            // from here on delete --force finds init
 	// From here to the plan: while the Go runtime starts in init.
 	{"process limits", both, (*host).setProcessLimits}, // before init sets the soft ones, from the plan
-	{"network devices", create, (*host).moveDevices},
 	{"cgroup limits", create, (*host).setCgroupLimits},
 	{"seccomp", both, (*host).compileSeccomp},
 	{"send plan", both, (*host).sendPlan},

@@ -291,7 +291,7 @@ func (h *host) createIntelRdt() (err error) {
 func (h *host) joinIntelRdt() error { return h.state.IntelRdt.Join(h.launched.Pid) }
 
 // moveDevices moves interfaces of the host into the container's network
-// namespace. A hook of the runtime namespace finds them there.
+// namespace.
 func (h *host) moveDevices() error {
 	if len(h.plan.Network.Devices) == 0 {
 		return nil

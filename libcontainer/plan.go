@@ -39,7 +39,7 @@ type InitPlan struct {
 	Seccomp    *seccomp.Filter // nil without linux.seccomp
 
 	Keyring         string // name of the session keyring to join, "" for none
-	HooksOutside    bool   // rt has hooks to run before pivot root
+	HooksOutside    bool   // rt has hooks to run or devices to move before pivot root
 	CreateContainer []hooks.Hook
 	StartContainer  []hooks.Hook
 	HookState       []byte // their stdin while creating
