@@ -2,9 +2,9 @@ package main
 
 import (
 	"os"
-	"os/signal"
 
 	"github.com/c9b5e2ae/rt/libcontainer"
+	"github.com/c9b5e2ae/rt/libcontainer/signals"
 	"golang.org/x/sys/unix"
 )
 
@@ -19,7 +19,10 @@ func foreground(start func(console *os.File) (*libcontainer.Process, error)) err
 	}
 	ours, theirs := os.NewFile(uintptr(pair[0]), "console"), os.NewFile(uintptr(pair[1]), "console")
 	defer ours.Close()
-	signals := catchSignals() // before start: none may find rt with its default effect
+	caught, err := catchSignals() // before start: none may find rt with its default effect
+	if err != nil {
+		return err
+	}
 	var term *terminal
 	var termErr error
 	received := make(chan struct{})
@@ -48,55 +51,39 @@ func foreground(start func(console *os.File) (*libcontainer.Process, error)) err
 		term.begin()
 		defer term.end()
 	}
-	return wait(p, term, signals)
+	return wait(p, term, caught)
 }
 
 // catchSignals catches all signals that may be meant for the process, for good:
-// rt cleans up after it. What was ignored when rt began stays so (nohup(1)). In
-// the background a process that catches SIGTTOU and sets its terminal's mode
-// would be told so for ever (termios(3)).
-func catchSignals() <-chan os.Signal {
-	var caught []os.Signal
+// rt cleans up after it. In the background a process that catches SIGTTOU and sets
+// its terminal's mode would be told so for ever (termios(3)).
+func catchSignals() (*signals.Caught, error) {
+	var set []unix.Signal
 	for n := unix.Signal(1); n <= sigRTMax; n++ {
 		switch n {
 		case unix.SIGKILL, unix.SIGSTOP, unix.SIGCHLD, unix.SIGURG, unix.SIGTTIN, unix.SIGTTOU:
-			continue
-		}
-		if !signal.Ignored(n) {
-			caught = append(caught, n)
+		default:
+			set = append(set, n)
 		}
 	}
-	signals := make(chan os.Signal, 64)
-	signal.Notify(signals, caught...)
-	return signals
+	return signals.Catch(set)
 }
 
 // wait passes signals on until the process ends, and reaps it.
-func wait(p *libcontainer.Process, term *terminal, signals <-chan os.Signal) error {
+func wait(p *libcontainer.Process, term *terminal, caught *signals.Caught) error {
 	if p.Caught != 0 {
 		pass(p, term, p.Caught)
 	}
-	ended, idle := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(idle)
-		for {
-			select {
-			case s := <-signals:
-				pass(p, term, s.(unix.Signal))
-			case <-ended:
-				return
-			}
-		}
-	}()
 	// Not Wait at once: it closes the descriptor by which signals are passed.
-	fds := []unix.PollFd{{Fd: int32(p.Pidfd()), Events: unix.POLLIN}}
+	fds := []unix.PollFd{{Fd: int32(p.Pidfd()), Events: unix.POLLIN}, {Fd: int32(caught.Fd()), Events: unix.POLLIN}}
 	for fds[0].Revents == 0 {
 		if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
 			break
 		}
+		for _, s := range caught.Take() {
+			pass(p, term, s)
+		}
 	}
-	close(ended)
-	<-idle
 	status, err := p.Wait()
 	if err != nil {
 		return err
