@@ -141,10 +141,6 @@ func (h *host) split(create uint32) (cloneflags uintptr) {
 	// What is made after the user namespace belongs to it (user_namespaces(7)),
 	// so the user namespace comes first, and with it the constructor's part.
 	later := (create|joined)&(unix.CLONE_NEWUSER|unix.CLONE_NEWTIME) != 0 || joined&unix.CLONE_NEWPID != 0
-	// Interfaces move to where init is, and only the constructor's child is known
-	// to be where the constructor went.
-	moves := h.exec == nil && len(h.plan.Network.Devices) > 0 && (later || joined&unix.CLONE_NEWNET != 0)
-	later = later || moves
 	b.NewUser = create&unix.CLONE_NEWUSER != 0
 	b.UserRoot = (create|joined)&unix.CLONE_NEWUSER != 0
 	b.Offsets = create&unix.CLONE_NEWTIME != 0 && len(h.plan.Namespaces.TimeOffsets) > 0
@@ -154,7 +150,7 @@ func (h *host) split(create uint32) (cloneflags uintptr) {
 		b.Unshare &^= whole
 	}
 	// A process enters a pid or time namespace only by being born there.
-	b.Fork = moves || (joined|b.Unshare)&(unix.CLONE_NEWPID|unix.CLONE_NEWTIME) != 0
+	b.Fork = (joined|b.Unshare)&(unix.CLONE_NEWPID|unix.CLONE_NEWTIME) != 0
 	return cloneflags
 }
 
