@@ -168,7 +168,16 @@ var sets = [][]*arch{
 	archSet("MIPS64", "MIPS", "MIPS64N32"), archSet("PPC64", "PPC"), archSet("PARISC64", "PARISC"), archSet("X86_64", "AARCH64", "ARM", "PPC64LE", "RISCV64"),
 }
 
-// known tells which of the differences of the package documentation this is.
+// The differences of the package documentation.
+const (
+	differDirect = "numbers inside socketcall and ipc"
+	differGap    = "gap before ARM's own calls"
+	differDebug  = "sys_debug_setcontext"
+	differRanges = "several rules with ranges"
+	differLoad   = "number not loaded"
+)
+
+// known tells which of the differences this is, or "".
 func (d *difference) known(p *Plan, o *oracle, archs []*arch) string {
 	var a *arch
 	for _, b := range archs {
@@ -180,15 +189,15 @@ func (d *difference) known(p *Plan, o *oracle, archs []*arch) string {
 	switch {
 	case a == nil:
 	case runc != rt:
-		return "direct numbers"
+		return differDirect
 	case d.arch == archByName("SCMP_ARCH_ARM").audit && d.got == refENOSYS && d.nr < armPrivate:
-		return "gap before ARM's own calls"
-	case d.nr > 1<<32-20000 && d.nr < 1<<32-10000 && !a.mux:
-		return "numbers of calls that are not there"
+		return differGap
 	case strings.HasPrefix(a.name, "SCMP_ARCH_PPC") && named(p, "sys_debug_setcontext") && (d.nr == 256 || d.nr == 363):
-		return "sys_debug_setcontext"
+		return differDebug
+	case o.forgets(d.arch):
+		return differLoad
 	case ranges(p, a, d.nr):
-		return "several rules with ranges"
+		return differRanges
 	}
 	return ""
 }

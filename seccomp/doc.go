@@ -37,4 +37,31 @@
 // instructions, libseccomp's program 960), and it is quick to load, because
 // the kernel runs a new filter once for each number of its native and its
 // compat table to learn which calls are always allowed.
+//
+// # Where it differs from runc
+//
+// Tests hold the programs against libseccomp's (2.5.4), with runc's part for
+// ENOSYS, over all numbers of all architectures. They differ in what
+// TestDifferences has an example of:
+//
+//   - Several rules for one call that compare by size or for inequality:
+//     libseccomp merges them wrongly if their values differ in the high word.
+//     Here each rule holds as it is written.
+//   - With conditions and more than one architecture, libseccomp may forget to
+//     load the number of the call for the second one, and decides all its
+//     calls by the default.
+//   - A call that is inside socketcall(2) or ipc(2) has its own number beside
+//     it on most architectures. runc does not count either as known, and
+//     answers them with ENOSYS if they are above all others that the profile
+//     names. Here they are known.
+//   - ARM has calls of its own from 0xf0000 on. Profiles name some, so runc
+//     takes all new calls for known on ARM. Here the gap before them is ENOSYS.
+//   - libseccomp confuses sys_debug_setcontext with switch_endian (PowerPC).
+//   - Rules that contradict each other are no error if a rule without
+//     conditions decides the call.
+//
+// And PlanSeccomp refuses what the spec forbids and runc lets through: an errno
+// for an action that has none, or above 4095, entries without names, metadata
+// without a listener. It takes architectures of the other byte order, and
+// those that libseccomp 2.5 does not know: they add nothing to a filter here.
 package seccomp

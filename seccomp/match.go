@@ -3,6 +3,7 @@ package seccomp
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -12,6 +13,9 @@ import (
 // that their order matters. Which of them libseccomp lets win is not a matter
 // of their order only, so it is asked.
 var errOrder = errors.New("rules for one call overlap")
+
+// maxCases bounds the time for a profile that cannot fit.
+const maxCases = 1 << 15
 
 // A node is one comparison of a 32-bit word of seccomp_data, with what comes
 // next: another node, or a target.
@@ -46,6 +50,9 @@ func (c *compiler) nodes(t target) ([]node, next, error) {
 	var list []match
 	for out := t.outcome(); out != outDefault; out = c.outcomes[out].rest {
 		list = append(list, c.matches[c.outcomes[out].match])
+	}
+	if len(list) > maxCases {
+		return nil, 0, fmt.Errorf("seccomp: %d rules with conditions for one call are too many for the %d BPF instructions that the kernel takes", len(list), maxInstructions)
 	}
 	if !orderless(list, wide) {
 		return nil, 0, errOrder

@@ -132,6 +132,25 @@ func newOracle(t testing.TB, p *Plan, archs []*arch, optimize int) (*oracle, err
 	return o, nil
 }
 
+// forgets tells whether libseccomp has forgotten to load the number for an
+// architecture, so that all its rules compare the architecture instead. It
+// happens where conditions meet more than one architecture.
+func (o *oracle) forgets(audit uint32) bool {
+	for pc := 1; pc < len(o.program) && o.program[pc].Code == unix.BPF_JMP|unix.BPF_K|unix.BPF_JEQ; pc++ {
+		i := &o.program[pc]
+		if i.K != audit {
+			pc += int(i.Jf)
+			continue
+		}
+		pc += int(i.Jt) + 1
+		for o.program[pc].Code == unix.BPF_JMP|unix.BPF_JA {
+			pc += int(o.program[pc].K) + 1
+		}
+		return o.program[pc].Code != unix.BPF_LD|unix.BPF_W|unix.BPF_ABS && o.program[pc].Code != unix.BPF_RET|unix.BPF_K
+	}
+	return false
+}
+
 func isAction(k uint32) bool {
 	for i := range actions {
 		if a := actions[i].value; a == k || hasErrno(a) && k&unix.SECCOMP_RET_ACTION_FULL == a {

@@ -1,6 +1,9 @@
 package seccomp
 
 import (
+	"encoding/binary"
+	"errors"
+	"flag"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -8,9 +11,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// A test of all sizes: `go test -run Random -profiles 200000 -timeout 5h`.
+var profiles = flag.Int("profiles", 1500, "random profiles for TestCompileRandom")
+var seed = flag.Uint64("seed", 1, "of TestCompileRandom")
+
+// A source makes choices: a random one, or a fuzzer's bytes.
+type source interface {
+	IntN(int) int
+	Uint64() uint64
+}
+
 // randomPlan makes a profile that provokes: few calls, many rules for each,
-// values that meet. It names only calls that all of archs have.
-func randomPlan(r *rand.Rand, archs []*arch) *Plan {
+// values that meet. It names only calls that all of archs have, because
+// libseccomp can go wrong where one has not (TestDifferences).
+func randomPlan(r source, archs []*arch) *Plan {
 	pick := func(list ...uint32) uint32 { return list[r.IntN(len(list))] }
 	actionsHere := []uint32{unix.SECCOMP_RET_ALLOW, unix.SECCOMP_RET_ERRNO | 1, unix.SECCOMP_RET_ERRNO | 38, unix.SECCOMP_RET_KILL_PROCESS,
 		unix.SECCOMP_RET_KILL_THREAD, unix.SECCOMP_RET_LOG, unix.SECCOMP_RET_TRACE | 7, unix.SECCOMP_RET_TRAP}
@@ -21,8 +35,8 @@ func randomPlan(r *rand.Rand, archs []*arch) *Plan {
 	hot = slices.DeleteFunc(hot, func(name string) bool { return !everywhere(name, archs) })
 	hot = hot[:1+r.IntN(len(hot))]
 	anyName := func() string {
-		for {
-			if name := nameAt(r.IntN(nameCount)); everywhere(name, archs) {
+		for i := r.IntN(nameCount); ; i = (i + 1) % nameCount {
+			if name := nameAt(i); everywhere(name, archs) {
 				return name
 			}
 		}
@@ -86,55 +100,120 @@ func everywhere(name string, archs []*arch) bool {
 	return !slices.ContainsFunc(archs, func(a *arch) bool { return len(cachedNumbers(name, a)) == 0 })
 }
 
-func TestCompileRandom(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 4))
-	total, order, refused, bad := 0, 0, 0, 0
-	known := map[string]int{}
-	for i := range 1500 {
-		archs := sets[i%len(sets)]
-		p := randomPlan(r, archs)
-		program, err := compileOwn(p, archs)
-		if err == errOrder {
-			order++
-			continue
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		o, err := newOracle(t, p, archs, 0)
-		if err != nil {
-			refused++
-			continue
-		}
-		cases, diffs := compare(t, r, p, program, o, newReference(p, archs), archs, 50)
-		total += cases
-		seen := map[string]bool{}
-		for _, d := range diffs {
-			if !seen[d.why] {
-				known[d.why]++
-				seen[d.why] = true
-			}
-		}
-		if seen[""] || t.Failed() {
-			bad++
-			t.Errorf("profile %d: %d of %d differ; default %#x", i, len(diffs), cases, p.defaultAction)
-			for _, r := range p.rules {
-				if len(r.names) < 10 {
-					t.Logf("   %#x %v %+v", r.action, r.names, r.conditions)
-				}
-			}
-			shown := 0
-			for _, d := range diffs {
-				if d.why == "" && shown < 5 {
-					t.Error(d)
-					shown++
-				}
-			}
-			if bad > 3 {
-				t.FailNow()
-			}
+// A tally counts what checkPlan saw.
+type tally struct {
+	cases, own, fallback, refused int
+	known                         map[string]int // profiles with each of the known differences
+}
+
+// checkPlan compiles a profile and compares the program with the reference and
+// with libseccomp's.
+func checkPlan(t *testing.T, r *rand.Rand, p *Plan, archs []*arch, tries int, sum *tally) {
+	t.Helper()
+	ref := newReference(p, archs)
+	may := []string{differDirect, differGap}
+	program, err := compileOwn(p, archs)
+	switch {
+	case err == nil:
+		sum.own++
+		may = append(may, differRanges, differDebug, differLoad)
+	case !errors.Is(err, errOrder):
+		t.Error(err)
+		return
+	case archs[0] != nativeArch():
+		return // libseccomp has the native one in every filter
+	default:
+		sum.fallback++
+		ref = nil // it knows no order of rules that overlap
+		var b []byte
+		if b, err = p.compile(archs); err == nil {
+			program = instructions(b)
 		}
 	}
-	t.Logf("%v", known)
-	t.Logf("%d cases, %d profiles need libseccomp, %d it refuses, %d differ", total, order, refused, bad)
+	optimize := 0
+	if ref == nil && p.libseccompTree() || ref != nil && len(p.rules)%2 == 1 {
+		optimize = 2
+	}
+	o, oracleErr := newOracle(t, p, archs, optimize)
+	if oracleErr != nil {
+		// Rules that contradict each other. If they are of no matter, because
+		// another rule decides without conditions, rt doesn't mind.
+		sum.refused++
+		if err != nil && !errors.Is(err, unix.EEXIST) {
+			t.Errorf("got %v, and from libseccomp %v", err, oracleErr)
+		}
+		if ref == nil {
+			return
+		}
+		o = nil
+	} else if err != nil {
+		t.Error(err)
+		return
+	}
+	cases, diffs := compare(t, r, p, program, o, ref, archs, tries)
+	sum.cases += cases
+	seen := map[string]bool{}
+	for _, d := range diffs {
+		if !slices.Contains(may, d.why) && len(seen) < 10 {
+			t.Errorf("%s: %v", d.why, d)
+		}
+		if !seen[d.why] {
+			seen[d.why] = true
+			sum.known[d.why]++
+		}
+	}
+	if t.Failed() {
+		t.Logf("default %#x", p.defaultAction)
+		for _, r := range p.rules {
+			t.Logf("   %#x %v %+v", r.action, r.names, r.conditions)
+		}
+	}
+}
+
+func TestCompileRandom(t *testing.T) {
+	r := rand.New(rand.NewPCG(*seed, 4))
+	sum := tally{known: map[string]int{}}
+	for i := range *profiles {
+		archs := sets[i%len(sets)]
+		checkPlan(t, r, randomPlan(r, archs), archs, 50, &sum)
+		if t.Failed() {
+			t.Fatalf("profile %d", i)
+		}
+	}
+	t.Logf("%d cases, %d profiles compiled, %d by libseccomp, of which it refused %d; known differences: %v", sum.cases, sum.own, sum.fallback, sum.refused, sum.known)
+}
+
+// bytesSource makes choices from a fuzzer's bytes, and the first choice when
+// they have come to their end.
+type bytesSource struct{ data []byte }
+
+func (s *bytesSource) IntN(n int) int {
+	if len(s.data) == 0 {
+		return 0
+	}
+	b := int(s.data[0])
+	s.data = s.data[1:]
+	if n > 256 && len(s.data) > 0 {
+		b |= int(s.data[0]) << 8
+		s.data = s.data[1:]
+	}
+	return b % n
+}
+
+func (s *bytesSource) Uint64() uint64 {
+	var b [8]byte
+	s.data = s.data[copy(b[:], s.data):]
+	return binary.LittleEndian.Uint64(b[:])
+}
+
+// FuzzCompile is TestCompileRandom with a fuzzer's profiles.
+func FuzzCompile(f *testing.F) {
+	for i := range len(sets) {
+		f.Add(uint8(i), []byte("\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10"))
+	}
+	f.Fuzz(func(t *testing.T, set uint8, data []byte) {
+		archs := sets[int(set)%len(sets)]
+		sum := tally{known: map[string]int{}}
+		checkPlan(t, rand.New(rand.NewPCG(uint64(len(data)), 1)), randomPlan(&bytesSource{data}, archs), archs, 20, &sum)
+	})
 }

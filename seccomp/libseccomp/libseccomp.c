@@ -24,7 +24,7 @@ static int add_rule(scmp_filter_ctx ctx, const struct rule *r, const char *names
 }
 
 int compile(uint32_t default_action, const uint32_t *archs, uint32_t narchs, const struct rule *rules, uint32_t nrules,
-	    const char *names, const struct comparison *args, uint32_t *failed)
+	    const char *names, const struct comparison *args, int tree, uint32_t *failed)
 {
 	scmp_filter_ctx ctx = seccomp_init(default_action);
 	int rc = 0, fd;
@@ -37,8 +37,7 @@ int compile(uint32_t default_action, const uint32_t *archs, uint32_t narchs, con
 		if (rc == -EEXIST)
 			rc = 0;
 	}
-	/* The binary tree of 2.5.4 is wrong without rules, and not worth it for few. */
-	if (rc == 0 && nrules > 32)
+	if (rc == 0 && tree)
 		seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	for (uint32_t i = 0; i < nrules && rc == 0; i++) {
 		rc = add_rule(ctx, rules + i, names, args);

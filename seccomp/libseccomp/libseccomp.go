@@ -37,8 +37,9 @@ type Arg struct {
 
 // Compile returns the program, an array of struct sock_filter. The native
 // architecture is always in it. Names that the library doesn't know are left
-// out. The error of a rule that contradicts another is EEXIST.
-func Compile(defaultAction uint32, archs []uint32, rules []Rule) ([]byte, error) {
+// out. The error of a rule that contradicts another is EEXIST. With tree the
+// program is a search tree over calls, and not a chain.
+func Compile(defaultAction uint32, archs []uint32, rules []Rule, tree bool) ([]byte, error) {
 	var names []byte
 	var args []C.struct_comparison
 	list := make([]C.struct_rule, len(rules))
@@ -57,11 +58,15 @@ func Compile(defaultAction uint32, archs []uint32, rules []Rule) ([]byte, error)
 			})
 		}
 	}
+	asTree := C.int(0)
+	if tree {
+		asTree = 1
+	}
 	var failed C.uint32_t
 	rc := C.compile(C.uint32_t(defaultAction),
 		(*C.uint32_t)(unsafe.Pointer(unsafe.SliceData(archs))), C.uint32_t(len(archs)),
 		unsafe.SliceData(list), C.uint32_t(len(list)),
-		(*C.char)(unsafe.Pointer(unsafe.SliceData(names))), unsafe.SliceData(args), &failed)
+		(*C.char)(unsafe.Pointer(unsafe.SliceData(names))), unsafe.SliceData(args), asTree, &failed)
 	runtime.KeepAlive(archs)
 	if rc < 0 {
 		err := syscall.Errno(-rc)

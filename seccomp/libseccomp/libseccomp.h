@@ -16,4 +16,4 @@ struct comparison {
 /* Returns a memfd with the program, or a negative errno. *failed is the rule
  * that was refused, or UINT32_MAX. */
 int compile(uint32_t default_action, const uint32_t *archs, uint32_t narchs, const struct rule *rules, uint32_t nrules,
-	    const char *names, const struct comparison *args, uint32_t *failed);
+	    const char *names, const struct comparison *args, int tree, uint32_t *failed);
