@@ -107,6 +107,12 @@ func (c *Container) isLocked() bool {
 	return unix.Flock(fd, unix.LOCK_SH|unix.LOCK_NB) == unix.EWOULDBLOCK
 }
 
+// StopSignal is what the container's image says about how to stop it (an
+// annotation of config.md, "Annotations"), unchecked; "" if it says nothing.
+func (c *Container) StopSignal() string {
+	return c.state.Annotations["org.opencontainers.image.stopSignal"]
+}
+
 // pidfd opens init, checked to be the process that the state names: a pid can
 // be another's by now. ErrNotRunning where it ended.
 func (c *Container) pidfd() (int, error) {
