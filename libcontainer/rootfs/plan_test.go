@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -37,31 +38,29 @@ func TestPlanMounts(t *testing.T) {
 		userns bool
 		want   string
 	}{
-		"bind":                {in: specs.Mount{Destination: "/x", Source: "s", Options: []string{"bind"}}},
-		"rbind of type none":  {in: specs.Mount{Destination: "/x", Type: "none", Source: "s", Options: []string{"ro", "rbind"}}},
-		"no destination":      {in: specs.Mount{Type: "tmpfs"}, want: `mounts[0].destination: is missing`},
-		"root":                {in: specs.Mount{Destination: "/../", Type: "tmpfs"}, want: `mounts[0].destination: "/../" is the root of the container`},
-		"NUL in destination":  {in: specs.Mount{Destination: "/x\x00", Type: "tmpfs"}, want: `mounts[0].destination: "/x\x00" contains a NUL byte`},
-		"NUL in source":       {in: specs.Mount{Destination: "/x", Source: "\x00", Type: "tmpfs"}, want: `mounts[0].source: "\x00" contains a NUL byte`},
-		"NUL in option":       {in: specs.Mount{Destination: "/x", Type: "tmpfs", Options: []string{"ro", "a\x00"}}, want: `mounts[0].options[1]: "a\x00" contains a NUL byte`},
-		"no type":             {in: specs.Mount{Destination: "/x", Source: "s", Options: []string{"ro"}}, want: `mounts[0].type: is missing, and the options have neither bind nor rbind`},
-		"type bind":           {in: specs.Mount{Destination: "/x", Source: "s", Type: "bind"}, want: `mounts[0].type: "bind" needs the option bind or rbind`},
-		"no source":           {in: specs.Mount{Destination: "/x", Options: []string{"bind"}}, want: `mounts[0].source: is missing, and a bind mount needs one`},
-		"unknown bind option": {in: specs.Mount{Destination: "/x", Source: "s", Options: []string{"bind", "foobar", "size=1"}}, want: `mounts[0].options[1]: unknown option "foobar" for a bind mount; mounts[0].options[2]: unknown option "size=1" for a bind mount`},
-		"unknown remount":     {in: specs.Mount{Destination: "/x", Options: []string{"bind", "remount", "z"}}, want: `mounts[0].options[2]: unknown option "z" for a bind mount`},
-		"copy up of a bind":   {in: specs.Mount{Destination: "/x", Source: "s", Options: []string{"bind", "tmpcopyup"}}, want: `mounts[0].options: tmpcopyup is for a mount of type tmpfs`},
-		"idmap without maps":  {in: specs.Mount{Destination: "/x", Source: "s", Options: []string{"bind", "idmap"}}, want: `mounts[0].options: idmap needs uidMappings and gidMappings, or a user namespace in linux.namespaces`},
-		"ridmap in userns":    {in: specs.Mount{Destination: "/x", Source: "s", Options: []string{"bind", "ridmap"}}, userns: true},
-		"uids only":           {in: specs.Mount{Destination: "/x", Source: "s", Options: []string{"bind", "idmap"}, UIDMappings: ids}, want: `mounts[0].gidMappings: is missing, and uidMappings needs it`},
-		"gids only":           {in: specs.Mount{Destination: "/x", Source: "s", Options: []string{"bind"}, GIDMappings: ids}, want: `mounts[0].uidMappings: is missing, and gidMappings needs it`},
-		"empty map":           {in: specs.Mount{Destination: "/x", Source: "s", Options: []string{"bind", "idmap"}, UIDMappings: ids, GIDMappings: []specs.LinuxIDMapping{{}}}, want: `mounts[0].gidMappings[0].size: is 0`},
-		"tmpfs on proc":       {in: specs.Mount{Destination: "/proc", Type: "tmpfs"}, want: `mounts[0].destination: "/proc" takes a mount of type proc only, not "tmpfs"`},
-		"cgroup on proc":      {in: specs.Mount{Destination: "/proc/", Type: "cgroup"}, want: `mounts[0].destination: "/proc/" takes a mount of type proc only, not "cgroup"`},
-		"inside proc":         {in: specs.Mount{Destination: "/x/../proc/self/attr", Source: "s", Options: []string{"bind"}}, want: `mounts[0].destination: "/x/../proc/self/attr" is inside /proc`},
-		"proc inside proc":    {in: specs.Mount{Destination: "/proc/x", Type: "proc"}, want: `mounts[0].destination: "/proc/x" is inside /proc`},
-		"lxcfs":               {in: specs.Mount{Destination: "/proc/meminfo", Source: "s", Options: []string{"bind"}}},
-		"procs":               {in: specs.Mount{Destination: "/process", Source: "s", Options: []string{"bind"}}},
-		"proc":                {in: specs.Mount{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "hidepid=2"}}},
+		"bind":               {in: specs.Mount{Destination: "/x", Source: "s", Options: []string{"bind"}}},
+		"rbind of type none": {in: specs.Mount{Destination: "/x", Type: "none", Source: "s", Options: []string{"ro", "rbind"}}},
+		"no destination":     {in: specs.Mount{Type: "tmpfs"}, want: `mounts[0].destination: is missing`},
+		"root":               {in: specs.Mount{Destination: "/../", Type: "tmpfs"}, want: `mounts[0].destination: "/../" is the root of the container`},
+		"NUL in destination": {in: specs.Mount{Destination: "/x\x00", Type: "tmpfs"}, want: `mounts[0].destination: "/x\x00" contains a NUL byte`},
+		"NUL in source":      {in: specs.Mount{Destination: "/x", Source: "\x00", Type: "tmpfs"}, want: `mounts[0].source: "\x00" contains a NUL byte`},
+		"NUL in option":      {in: specs.Mount{Destination: "/x", Type: "tmpfs", Options: []string{"ro", "a\x00"}}, want: `mounts[0].options[1]: "a\x00" contains a NUL byte`},
+		"no type":            {in: specs.Mount{Destination: "/x", Source: "s", Options: []string{"ro"}}, want: `mounts[0].type: is missing, and the options have neither bind nor rbind`},
+		"type bind":          {in: specs.Mount{Destination: "/x", Source: "s", Type: "bind"}, want: `mounts[0].type: "bind" needs the option bind or rbind`},
+		"no source":          {in: specs.Mount{Destination: "/x", Options: []string{"bind"}}, want: `mounts[0].source: is missing, and a bind mount needs one`},
+		"copy up of a bind":  {in: specs.Mount{Destination: "/x", Source: "s", Options: []string{"bind", "tmpcopyup"}}, want: `mounts[0].options: tmpcopyup is for a mount of type tmpfs`},
+		"idmap without maps": {in: specs.Mount{Destination: "/x", Source: "s", Options: []string{"bind", "idmap"}}, want: `mounts[0].options: idmap needs uidMappings and gidMappings, or a user namespace in linux.namespaces`},
+		"ridmap in userns":   {in: specs.Mount{Destination: "/x", Source: "s", Options: []string{"bind", "ridmap"}}, userns: true},
+		"uids only":          {in: specs.Mount{Destination: "/x", Source: "s", Options: []string{"bind", "idmap"}, UIDMappings: ids}, want: `mounts[0].gidMappings: is missing, and uidMappings needs it`},
+		"gids only":          {in: specs.Mount{Destination: "/x", Source: "s", Options: []string{"bind"}, GIDMappings: ids}, want: `mounts[0].uidMappings: is missing, and gidMappings needs it`},
+		"empty map":          {in: specs.Mount{Destination: "/x", Source: "s", Options: []string{"bind", "idmap"}, UIDMappings: ids, GIDMappings: []specs.LinuxIDMapping{{}}}, want: `mounts[0].gidMappings[0].size: is 0`},
+		"tmpfs on proc":      {in: specs.Mount{Destination: "/proc", Type: "tmpfs"}, want: `mounts[0].destination: "/proc" takes a mount of type proc only, not "tmpfs"`},
+		"cgroup on proc":     {in: specs.Mount{Destination: "/proc/", Type: "cgroup"}, want: `mounts[0].destination: "/proc/" takes a mount of type proc only, not "cgroup"`},
+		"inside proc":        {in: specs.Mount{Destination: "/x/../proc/self/attr", Source: "s", Options: []string{"bind"}}, want: `mounts[0].destination: "/x/../proc/self/attr" is inside /proc`},
+		"proc inside proc":   {in: specs.Mount{Destination: "/proc/x", Type: "proc"}, want: `mounts[0].destination: "/proc/x" is inside /proc`},
+		"lxcfs":              {in: specs.Mount{Destination: "/proc/meminfo", Source: "s", Options: []string{"bind"}}},
+		"procs":              {in: specs.Mount{Destination: "/process", Source: "s", Options: []string{"bind"}}},
+		"proc":               {in: specs.Mount{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "hidepid=2"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &specs.Spec{Mounts: []specs.Mount{tt.in}}
@@ -155,15 +154,34 @@ func TestPlanRest(t *testing.T) {
 
 func TestPlanOptions(t *testing.T) {
 	m := Mount{}
-	unknown := m.planOptions("mounts[0]", []string{"ro", "size=1", "rro", "", "rshared", "private", "iversion"}, new(config.Problems))
-	if !slices.Equal(unknown, []int{1}) || !slices.Equal(m.Data, []string{"size=1"}) {
-		t.Errorf("unknown %v, data %q", unknown, m.Data)
+	m.planOptions("mounts[0]", []string{"ro", "size=1", "rro", "", "rshared", "private", "iversion"}, new(config.Problems))
+	if !slices.Equal(m.Data, []string{"size=1"}) {
+		t.Errorf("data %q", m.Data)
 	}
 	if m.Attr.Set != 0 || m.Rattr.Set != ro || m.Super != unix.MS_I_VERSION {
 		t.Errorf("%+v", m)
 	}
 	if !slices.Equal(m.Propagation, []uint32{unix.MS_SHARED | unix.MS_REC, unix.MS_PRIVATE}) {
 		t.Errorf("propagation %v", m.Propagation)
+	}
+}
+
+// What is for a filesystem is no error where none is made.
+func TestPlanBindData(t *testing.T) {
+	for _, options := range [][]string{{"bind", "ro", "mode=755", "size=1k"}, {"remount", "bind", "mode=755", "z"}} {
+		p, ps := planOf(&specs.Spec{Mounts: []specs.Mount{{Destination: "/x", Source: "s", Options: options}}})
+		if ps.Err() != nil || len(p.Mounts[0].Data) > 0 {
+			t.Errorf("%v, %q", ps.Err(), p.Mounts[0].Data)
+		}
+		if len(ps.Warnings) != 2 {
+			t.Errorf("warnings: %v", ps.Warnings)
+		}
+		for i, w := range ps.Warnings {
+			want := fmt.Sprintf("mounts[0].options[%d]: %q has no effect on a bind mount", len(options)-2+i, options[len(options)-2+i])
+			if w.String() != want {
+				t.Errorf("got  %v\nwant %s", w, want)
+			}
+		}
 	}
 }
 

@@ -68,7 +68,7 @@ func (p *Plan) planMount(i int, in *specs.Mount, bundle string, userns bool, ps 
 		ps.Addf(at+".destination", "%q is the root of the container", in.Destination)
 	}
 
-	unknown := m.planOptions(at, in.Options, ps)
+	m.planOptions(at, in.Options, ps)
 	switch {
 	case m.Kind == Remount: // its options may name bind as well
 	case m.Kind == Bind:
@@ -77,11 +77,6 @@ func (p *Plan) planMount(i int, in *specs.Mount, bundle string, userns bool, ps 
 		m.planNoType(at, in.Type, ps)
 	case in.Type == "cgroup" || in.Type == "cgroup2":
 		m.Kind = Cgroup
-	}
-	if m.Kind == Bind {
-		for _, o := range unknown {
-			ps.Addf(fmt.Sprintf("%s.options[%d]", at, o), "unknown option %q for a bind mount", in.Options[o])
-		}
 	}
 	if m.CopyUp && (m.Kind != Filesystem || m.Type != "tmpfs") {
 		ps.Addf(at+".options", "tmpcopyup is for a mount of type tmpfs")
@@ -99,10 +94,12 @@ func (p *Plan) planMount(i int, in *specs.Mount, bundle string, userns bool, ps 
 	p.Mounts = append(p.Mounts, m)
 }
 
-// planOptions sorts the options into the mount and returns the numbers of those
-// that are for the filesystem.
-func (m *Mount) planOptions(at string, words []string, ps *config.Problems) (unknown []int) {
+// planOptions sorts the options into the mount. What the table does not have is
+// for the filesystem, and a bind makes none: mount(2) ignores the data of one
+// (config.md, "Linux mount options").
+func (m *Mount) planOptions(at string, words []string, ps *config.Problems) {
 	var here, below times
+	var unknown []int
 	for i, word := range words {
 		o, ok := lookupOption(word)
 		if !ok {
@@ -151,17 +148,14 @@ func (m *Mount) planOptions(at string, words []string, ps *config.Problems) (unk
 	}
 	here.addTo(&m.Attr)
 	below.addTo(&m.Rattr)
-	if m.Kind == Remount && (slices.Contains(words, "bind") || slices.Contains(words, "rbind")) {
-		// mount(8): remount,bind changes the mount and not the filesystem.
-		m.Super, m.SuperClear = 0, 0
-		if len(unknown) > 0 {
-			m.Data = nil
-			for _, i := range unknown {
-				ps.Addf(fmt.Sprintf("%s.options[%d]", at, i), "unknown option %q for a bind mount", words[i])
-			}
+	if m.Kind == Bind || m.Kind == Remount && (slices.Contains(words, "bind") || slices.Contains(words, "rbind")) {
+		// Flags of the superblock are those of the source, or of the mount that is
+		// there; mount(8) ignores them too.
+		m.Super, m.SuperClear, m.Data = 0, 0, nil
+		for _, i := range unknown {
+			ps.Warnf(fmt.Sprintf("%s.options[%d]", at, i), "%q has no effect on a bind mount", words[i])
 		}
 	}
-	return unknown
 }
 
 // forget drops what earlier options said of this mount alone, if a recursive one
@@ -185,8 +179,6 @@ func (m *Mount) planBind(at, bundle string, ps *config.Problems) {
 	if !path.IsAbs(m.Source) {
 		m.Source = path.Join(bundle, m.Source)
 	}
-	// Flags of the superblock are those of the source; mount(8) ignores them too.
-	m.Super, m.SuperClear = 0, 0
 }
 
 func (m *Mount) planNoType(at, typ string, ps *config.Problems) {
