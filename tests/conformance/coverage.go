@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"iter"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -19,7 +20,7 @@ func Checks(dir string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	checks := map[string]string{}
+	var decls []ast.Decl
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -29,32 +30,68 @@ func Checks(dir string) (map[string]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, d := range tree.Decls {
-			if err := addChecks(checks, d); err != nil {
-				return nil, err
+		decls = append(decls, tree.Decls...)
+	}
+	checks := map[string]string{}
+	for _, d := range decls {
+		name := declared(d)
+		if _, function := d.(*ast.FuncDecl); !function {
+			name = user(decls, name)
+		}
+		for id := range idsOf(d) {
+			if checks[id] != "" {
+				return nil, fmt.Errorf("%s is checked twice", id)
 			}
+			checks[id] = name
 		}
 	}
 	return checks, nil
 }
 
-// addChecks adds those of one declaration.
-func addChecks(checks map[string]string, d ast.Decl) error {
-	name := ""
-	if f, ok := d.(*ast.FuncDecl); ok {
-		name = f.Name.Name
-	}
-	var err error
-	ast.Inspect(d, func(n ast.Node) bool {
-		for id := range strings.FieldsSeq(literalIDs(n)) {
-			if _, twice := checks[id]; twice {
-				err = fmt.Errorf("%s is checked twice", id)
+// declared is the name that a declaration makes.
+func declared(d ast.Decl) string {
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		return d.Name.Name
+	case *ast.GenDecl:
+		if len(d.Specs) == 1 {
+			if v, ok := d.Specs[0].(*ast.ValueSpec); ok {
+				return v.Names[0].Name
 			}
-			checks[id] = name
 		}
-		return true
-	})
-	return err
+	}
+	return ""
+}
+
+// user is the first function that has the name of a table in it.
+func user(decls []ast.Decl, table string) string {
+	for _, d := range decls {
+		f, ok := d.(*ast.FuncDecl)
+		found := false
+		ast.Inspect(d, func(n ast.Node) bool {
+			i, is := n.(*ast.Ident)
+			found = found || ok && is && i.Name == table
+			return !found
+		})
+		if found {
+			return f.Name.Name
+		}
+	}
+	return table
+}
+
+// idsOf yields the ids that a declaration names.
+func idsOf(d ast.Decl) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		ast.Inspect(d, func(n ast.Node) bool {
+			for id := range strings.FieldsSeq(literalIDs(n)) {
+				if !yield(id) {
+					return false
+				}
+			}
+			return true
+		})
+	}
 }
 
 // literalIDs returns the ids that one node of the source names.
