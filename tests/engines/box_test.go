@@ -16,7 +16,7 @@ import (
 func TestMain(m *testing.M) { harness.Main(m) }
 
 // A box is a place for an engine: mount, network and pid namespaces of its own with
-// an empty /run. Whatever the engine leaves there ends with the box.
+// an empty /run and /tmp. Whatever the engine leaves there ends with the box.
 type box struct {
 	t   *testing.T
 	pid string // of its first process, as the host sees it
@@ -24,7 +24,7 @@ type box struct {
 
 // initScript sets the box up and then waits for orphans, as the first process must.
 const initScript = `
-	mount -t tmpfs tmpfs /run && mkdir /run/lock
+	mount -t tmpfs tmpfs /tmp && mount -t tmpfs tmpfs /run && mkdir /run/lock
 	ip link set lo up
 	echo ready
 	while :; do sleep 1000 & wait; done`

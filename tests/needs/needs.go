@@ -61,6 +61,9 @@ var facts = []fact{
 	}},
 	{"resctrl", func() bool { return strings.Contains(read("/proc/filesystems"), "\tresctrl\n") }},
 	{"net_cls", func() bool { return strings.Contains(read("/proc/cgroups"), "net_cls") }},
+	{"net_prio", func() bool {
+		return exists("/sys/fs/cgroup/net_prio/net_prio.ifpriomap") || exists("/sys/fs/cgroup/net_cls,net_prio/net_prio.ifpriomap")
+	}},
 	{"rdma", func() bool { return strings.Contains(read("/proc/cgroups"), "rdma") }},
 	{"statmount", func() bool { return since(6, 8) }},
 	{"idmapped-tmpfs", func() bool { return since(6, 3) }},
