@@ -33,7 +33,8 @@ const manyLimits = `{
 // TestHostApply sets limits and lets Verify find them in the kernel.
 func TestHostApply(t *testing.T) {
 	for name, text := range map[string]string{"none": `{}`, "Docker": dockerResources, "many": manyLimits,
-		"weights": `{"cpu": {"idle": 1, "shares": 100}}`, "real time": `{"cpu": {"realtimePeriod": 500000}}`} {
+		"TCP buffers": `{"memory": {"kernelTCP": 33554432}}`,
+		"weights":     `{"cpu": {"idle": 1, "shares": 100}}`, "real time": `{"cpu": {"realtimePeriod": 500000}}`} {
 		t.Run(name, func(t *testing.T) {
 			if name == "real time" && facts(t).CgroupMode == config.CgroupV2 {
 				t.Skip("cgroup v2 has no real-time limits")

@@ -124,6 +124,7 @@ func TestPlanResources(t *testing.T) {
 		"swap without end": {`{"memory": {"limit": 100, "swap": -1}}`,
 			"memory.limit_in_bytes=100; memory.memsw.limit_in_bytes=-1 optional",
 			"memory.max=100; memory.swap.max=max optional"},
+		"TCP buffers": {`{"memory": {"kernelTCP": 5}}`, "memory.kmem.tcp.limit_in_bytes=5", ""},
 		"memory, v1 only": {`{"memory": {"swappiness": 0, "disableOOMKiller": true, "useHierarchy": false}}`,
 			"memory.swappiness=0; memory.oom_control=1; memory.use_hierarchy=0",
 			`linux.resources.memory.swappiness: cgroup v2 has none; linux.resources.memory.disableOOMKiller: cgroup v2 can't; ` +
@@ -241,8 +242,12 @@ func TestPlanHybrid(t *testing.T) {
 
 func TestPlanWarnings(t *testing.T) {
 	_, ps := planJSON(t, allV1, `{"resources": {"memory": {"kernel": 5, "kernelTCP": 5}}}`)
-	want := "linux.resources.memory.kernel: ignored: Linux has no limit of kernel memory since 5.16\n" +
-		"linux.resources.memory.kernelTCP: ignored: Linux has no limit of kernel memory since 5.16"
+	want := "linux.resources.memory.kernel: ignored: Linux has no limit of kernel memory since 5.16"
+	if got := lines(ps.Warnings); got != want || ps.Err() != nil {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	_, ps = planJSON(t, allV2, `{"resources": {"memory": {"kernelTCP": 5}}}`)
+	want = "linux.resources.memory.kernelTCP: ignored: cgroup v2 counts TCP buffers as memory, and has no other limit of them"
 	if got := lines(ps.Warnings); got != want || ps.Err() != nil {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

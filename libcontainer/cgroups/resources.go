@@ -39,8 +39,10 @@ func (b *settings) memory(m *specs.LinuxMemory) {
 	if value(m.Kernel) > 0 {
 		b.ps.Warnf(b.prefix+"memory.kernel", "ignored: Linux has no limit of kernel memory since 5.16")
 	}
-	if value(m.KernelTCP) > 0 {
-		b.ps.Warnf(b.prefix+"memory.kernelTCP", "ignored: Linux has no limit of kernel memory since 5.16")
+	tcp := value(m.KernelTCP)
+	if tcp < -1 {
+		b.addf("memory.kernelTCP", "%d is neither a size nor -1", tcp)
+		return
 	}
 	swappy := m.Swappiness != nil && *m.Swappiness != math.MaxUint64 // -1, says an old Docker
 	if swappy && *m.Swappiness > 100 {
@@ -53,7 +55,7 @@ func (b *settings) memory(m *specs.LinuxMemory) {
 		set  bool
 	}{
 		{"limit", limit != 0}, {"swap", swap != 0}, {"reservation", reservation != 0},
-		{"swappiness", swappy}, {"disableOOMKiller", noKiller}, {"useHierarchy", m.UseHierarchy != nil},
+		{"kernelTCP", tcp > 0}, {"swappiness", swappy}, {"disableOOMKiller", noKiller}, {"useHierarchy", m.UseHierarchy != nil},
 	} {
 		if f.set && b.where("memory", "memory."+f.name) == nil {
 			return
@@ -76,6 +78,9 @@ func (b *settings) memory(m *specs.LinuxMemory) {
 	if reservation != 0 {
 		b.add(x, "memory.reservation", "memory.soft_limit_in_bytes", number(reservation))
 	}
+	if tcp != 0 {
+		b.add(x, "memory.kernelTCP", "memory.kmem.tcp.limit_in_bytes", number(tcp)).optional = tcp == -1
+	}
 	if swappy {
 		b.add(x, "memory.swappiness", "memory.swappiness", number(*m.Swappiness))
 	}
@@ -88,6 +93,9 @@ func (b *settings) memory(m *specs.LinuxMemory) {
 }
 
 func (b *settings) memory2(m *specs.LinuxMemory, x *hierarchy, limit, swap, reservation int64, swappy, noKiller bool) {
+	if value(m.KernelTCP) > 0 {
+		b.ps.Warnf(b.prefix+"memory.kernelTCP", "ignored: cgroup v2 counts TCP buffers as memory, and has no other limit of them")
+	}
 	if swappy {
 		b.addf("memory.swappiness", "cgroup v2 has none")
 	}
