@@ -60,11 +60,11 @@ var facts = []fact{
 		return exists("/sys/fs/cgroup/blkio/blkio.bfq.weight") || exists("/sys/fs/cgroup/system.slice/io.bfq.weight")
 	}},
 	{"resctrl", func() bool { return strings.Contains(read("/proc/filesystems"), "\tresctrl\n") }},
-	{"net_cls", func() bool { return strings.Contains(read("/proc/cgroups"), "net_cls") }},
-	{"net_prio", func() bool {
-		return exists("/sys/fs/cgroup/net_prio/net_prio.ifpriomap") || exists("/sys/fs/cgroup/net_cls,net_prio/net_prio.ifpriomap")
+	{"net_cls", func() bool { return exists("/sys/fs/cgroup/net_cls/net_cls.classid") }},
+	{"net_prio", func() bool { return exists("/sys/fs/cgroup/net_prio/net_prio.ifpriomap") }},
+	{"rdma", func() bool {
+		return exists("/sys/fs/cgroup/rdma/cgroup.procs") || strings.Contains(read("/sys/fs/cgroup/cgroup.controllers"), "rdma")
 	}},
-	{"rdma", func() bool { return strings.Contains(read("/proc/cgroups"), "rdma") }},
 	{"statmount", func() bool { return since(6, 8) }},
 	{"idmapped-tmpfs", func() bool { return since(6, 3) }},
 	{"time-namespace", func() bool { return exists("/proc/self/ns/time") }},
