@@ -147,10 +147,17 @@ func TestPlanResources(t *testing.T) {
 			"linux.resources.cpu.shares: 1 is not in 2..262144", "cpu.weight=1"},
 		"cpuset": {`{"cpu": {"cpus": "0-1", "mems": "0"}}`,
 			"cpuset.cpus=0-1 early; cpuset.mems=0 early", "cpuset.cpus=0-1; cpuset.mems=0"},
+		"cpuset, all it may be": {`{"cpu": {"cpus": "0,2-3, 8-63:1/4,70-N", "mems": "all"}}`,
+			"cpuset.cpus=0,2-3, 8-63:1/4,70-N early; cpuset.mems=all early", "cpuset.cpus=0,2-3, 8-63:1/4,70-N; cpuset.mems=all"},
+		"cpuset, no list": {`{"cpu": {"cpus": "0-x,1,3-1", "mems": "0-,-1\n,0-1:2,+1"}}`,
+			`linux.resources.cpu.cpus: "0-x" is neither a CPU nor a range of them; linux.resources.cpu.cpus: "3-1" is neither a CPU nor a range of them; ` +
+				`linux.resources.cpu.mems: "0-" is neither a node nor a range of them; linux.resources.cpu.mems: "-1\n" is neither a node nor a range of them; ` +
+				`linux.resources.cpu.mems: "0-1:2" is neither a node nor a range of them; linux.resources.cpu.mems: "+1" is neither a node nor a range of them`, "="},
 		"pids":             {`{"pids": {"limit": 100}}`, "pids.max=100", "="},
 		"few pids":         {`{"pids": {"limit": 7}}`, "pids.max=7 late", "="},
 		"no pids":          {`{"pids": {"limit": 0}}`, "pids.max=1 late", "="},
 		"pids without end": {`{"pids": {"limit": -1}}`, "pids.max=max", "="},
+		"pids below":       {`{"pids": {"limit": -2}}`, "linux.resources.pids.limit: -2 is neither a number of tasks nor -1", "="},
 		"pids unset":       {`{"pids": {}}`, "", "="},
 		"block IO": {`{"blockIO": {"weight": 500, "weightDevice": [{"major": 8, "minor": 0, "weight": 10}], "throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 600}],
 				"throttleWriteIOPSDevice": [{"major": 8, "minor": 16, "rate": 0}]}}`,

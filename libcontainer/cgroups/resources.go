@@ -230,12 +230,18 @@ func weightOfShares(shares uint64) uint64 {
 }
 
 func (b *settings) cpuset(c *specs.LinuxCPU) {
-	for _, f := range []struct{ name, value string }{{"cpus", c.Cpus}, {"mems", c.Mems}} {
+	for _, f := range []struct{ name, value, kind string }{{"cpus", c.Cpus, "CPU"}, {"mems", c.Mems, "node"}} {
 		if f.value == "" {
 			continue
 		}
-		if strings.ContainsAny(f.value, "\n\x00") {
-			b.addf("cpu."+f.name, "%q is not a list of numbers", f.value)
+		good := true
+		for part := range strings.FieldsFuncSeq(f.value, func(r rune) bool { return r == ',' || r == ' ' }) {
+			if !isRange(part) {
+				b.addf("cpu."+f.name, "%q is neither a %s nor a range of them", part, f.kind)
+				good = false
+			}
+		}
+		if !good {
 			continue
 		}
 		if x := b.where("cpuset", "cpu."+f.name); x != nil {
@@ -243,6 +249,32 @@ func (b *settings) cpuset(c *specs.LinuxCPU) {
 			s.early = !b.update && x.name != "" // v1: no process may enter without both
 		}
 	}
+}
+
+// isRange tells whether the kernel reads part of a list: "3", "0-7", "8-N" up to
+// the last, "all", and with a stride "0-63:1/4" (bitmap_parselist in
+// lib/bitmap-str.c; "all" and N since 5.13).
+func isRange(part string) bool {
+	part, stride, ok := strings.Cut(part, ":")
+	if ok {
+		used, group, _ := strings.Cut(stride, "/")
+		if !isNumber(used) || !isNumber(group) {
+			return false
+		}
+	}
+	from, to, ok := strings.Cut(part, "-")
+	switch {
+	case part == "all":
+		return true
+	case !ok:
+		to = from
+	}
+	return (from == "N" || isNumber(from)) && (to == "N" || isNumber(to) && parse(from) <= parse(to))
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 32)
+	return err == nil
 }
 
 func (b *settings) hugepages(limits []specs.LinuxHugepageLimit) {

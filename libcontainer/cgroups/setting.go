@@ -89,6 +89,10 @@ func (b *settings) pids(limit int64) {
 	if b.update && limit == 0 { // an engine that has nothing to say
 		return
 	}
+	if limit < -1 {
+		b.addf("pids.limit", "%d is neither a number of tasks nor -1", limit)
+		return
+	}
 	x := b.where("pids", "pids.limit")
 	if x == nil {
 		return
