@@ -31,6 +31,12 @@ var limitFlags = []cli.Flag{
 	&cli.StringFlag{Name: "kernel-memory-tcp", Usage: "ignored", Hidden: true},
 }
 
+// rdtFlags change linux.intelRdt, which is no cgroup limit.
+var rdtFlags = []cli.Flag{
+	&cli.StringFlag{Name: "l3-cache-schema", Usage: "`LINE` share of the L3 cache as resctrl has it, like L3:0=7f0;1=1f"},
+	&cli.StringFlag{Name: "mem-bw-schema", Usage: "`LINE` share of memory bandwidth as resctrl has it, like MB:0=20;1=70"},
+}
+
 func updateCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "update",
@@ -38,13 +44,13 @@ func updateCommand() *cli.Command {
 		ArgsUsage: "<container-id>",
 		Description: `Changes cgroup limits of a container while it runs. What is not named keeps its
 value; device rules are never changed. With --resources the limits are those of
-a JSON object like linux.resources of config.json, and the other flags may not
-be given.
+a JSON object like linux.resources of config.json, and the flags for cgroup
+limits may not be given.
 
    rt update --memory 512m --pids-limit 100 mybundle`,
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "resources", Aliases: []string{"r"}, Usage: "`FILE` file with the limits in JSON; - is standard input"},
-		}, limitFlags...),
+		}, append(limitFlags, rdtFlags...)...),
 		Before: operands(1, 1),
 		Action: func(c *cli.Context) error {
 			resources, err := resourcesOf(c)
@@ -55,11 +61,18 @@ be given.
 			if err != nil {
 				return err
 			}
-			return r.Update(c.Args().First(), resources)
+			id, l3, bandwidth := c.Args().First(), c.String("l3-cache-schema"), c.String("mem-bw-schema")
+			if l3+bandwidth != "" {
+				if err := r.UpdateIntelRdt(id, l3, bandwidth); err != nil || resources == nil {
+					return err
+				}
+			}
+			return r.Update(id, resources)
 		},
 	}
 }
 
+// resourcesOf are the limits to set, nil if only a class of service changes.
 func resourcesOf(c *cli.Context) (*specs.LinuxResources, error) {
 	given := map[string]string{}
 	for _, f := range limitFlags {
@@ -69,7 +82,11 @@ func resourcesOf(c *cli.Context) (*specs.LinuxResources, error) {
 	}
 	file := c.String("resources")
 	if file == "" {
-		if len(given) == 0 {
+		switch {
+		case len(given) > 0:
+		case c.String("l3-cache-schema")+c.String("mem-bw-schema") != "":
+			return nil, nil
+		default:
 			return nil, fmt.Errorf("update: no limit is given")
 		}
 		return limits(given)

@@ -112,6 +112,8 @@ complete -c rt -n '__fish_seen_subcommand_from update' -l memory -x -d 'memory l
 complete -c rt -n '__fish_seen_subcommand_from update' -l memory-reservation -x -d 'memory that is left alone when the host has little'
 complete -c rt -n '__fish_seen_subcommand_from update' -l memory-swap -x -d 'limit of memory and swap together, -1 for none'
 complete -c rt -n '__fish_seen_subcommand_from update' -l pids-limit -x -d 'limit of processes and threads, -1 for none'
+complete -c rt -n '__fish_seen_subcommand_from update' -l l3-cache-schema -x -d 'share of the L3 cache as resctrl has it, like L3:0=7f0;1=1f'
+complete -c rt -n '__fish_seen_subcommand_from update' -l mem-bw-schema -x -d 'share of memory bandwidth as resctrl has it, like MB:0=20;1=70'
 complete -c rt -n '__fish_seen_subcommand_from update' -l help -s h -d 'show this help'
 complete -c rt -n '__fish_seen_subcommand_from update' -a '(__rt_ids)'
 

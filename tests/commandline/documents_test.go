@@ -142,6 +142,20 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
+// A class of service is changed where the container has one, and where it has
+// none the limits that are named beside it stay as they are.
+func TestUpdateIntelRdt(t *testing.T) {
+	c := harness.New(t)
+	c.Up()
+	before := pidsMax(c)
+	for _, flags := range [][]string{{"--l3-cache-schema", "L3:0=f"}, {"--mem-bw-schema=MB:0=20", "--pids-limit", "77"}} {
+		c.Fails(1, []string{"the container has no linux.intelRdt"}, append(append([]string{"update"}, flags...), c.ID)...)
+	}
+	if got := pidsMax(c); got != before {
+		t.Errorf("pids.max was %q and is %q", before, got)
+	}
+}
+
 // pidsMax reads the limit of processes from the container's cgroup.
 func pidsMax(c *harness.Container) string {
 	for line := range strings.Lines(c.ProcFile("cgroup")) {
