@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/c9b5e2ae/rt/libcontainer"
+	_ "github.com/c9b5e2ae/rt/libcontainer/calm"
 	_ "github.com/c9b5e2ae/rt/libcontainer/cgroups/systemd" // for --systemd-cgroup
 	"github.com/c9b5e2ae/rt/libcontainer/config"
 	"github.com/urfave/cli/v2"

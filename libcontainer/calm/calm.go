@@ -1,0 +1,23 @@
+// Package calm makes the Go runtime quieter, for a program that lives for
+// milliseconds and starts others. It is for rt alone: to import it is to use it.
+//
+// The main goroutine stays on the main thread, which is as it was. The other
+// threads are not, and nothing must be started from them that shall not inherit
+// their timer slack of 2 ms.
+package calm
+
+// #include "calm.h"
+import "C"
+
+import (
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+func init() {
+	runtime.LockOSThread()
+	if C.calm_slack > 0 {
+		unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(C.calm_slack), 0, 0, 0)
+	}
+}
