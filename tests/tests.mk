@@ -5,6 +5,8 @@
 #   make test RUN=Hook PACKAGES=./tests/lifecycle
 #   make lab                   the tests that this machine can't run, in virtual machines
 #   make total                 what ran where, after the two
+#   make validation            the OCI's validation suite, against rt, runc and crun
+#   make validation RUNTIME=runc VALIDATION='-v -run hooks'
 #   make bench                 measure rt beside runc and crun, in ten minutes
 #   make bench BENCH='-quick -only A,D' RUNTIMES="runc crun=/opt/crun"
 
@@ -49,3 +51,13 @@ bench: test-deps
 	@tests/build '' $(RESULTS)/rt
 	@go build -o $(RESULTS)/bench ./tests/bench
 	@$(RESULTS)/bench -rt $(RESULTS)/rt -json $(RESULTS)/bench.json $(BENCH)
+
+.PHONY: validation validation-docs
+validation: test-deps
+	@mkdir -p $(RESULTS)
+	@[ -n '$(RUNTIME)' ] || tests/build '' $(RESULTS)/rt
+	@go build -o $(RESULTS)/validation ./tests/validation
+	@$(RESULTS)/validation $(VALIDATION) $(or $(RUNTIME),-save $(RESULTS)/validation.json $(RESULTS)/rt runc crun)
+
+validation-docs:
+	@$(MAKE) --no-print-directory validation VALIDATION='-docs docs/validation.md'
