@@ -1,6 +1,7 @@
 package seccomp
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -127,7 +128,7 @@ func compare(t testing.TB, r *rand.Rand, p *Plan, program []unix.SockFilter, o *
 }
 
 // touches tells whether the verdict on a call may depend on its arguments.
-func touches(program []unix.SockFilter, data *[64]byte, order interface{ Uint32([]byte) uint32 }) bool {
+func touches(program []unix.SockFilter, data *[64]byte, order binary.ByteOrder) bool {
 	var a uint32
 	for pc := 0; ; pc++ {
 		i := &program[pc]

@@ -2,12 +2,15 @@ package seccomp
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"flag"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -215,5 +218,31 @@ func FuzzCompile(f *testing.F) {
 		archs := sets[int(set)%len(sets)]
 		sum := tally{known: map[string]int{}}
 		checkPlan(t, rand.New(rand.NewPCG(uint64(len(data)), 1)), randomPlan(&bytesSource{data}, archs), archs, 20, &sum)
+	})
+}
+
+// FuzzProfile gives Plan and Compile whole documents.
+func FuzzProfile(f *testing.F) {
+	data, err := os.ReadFile("testdata/docker.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Add([]byte(`{"defaultAction":"SCMP_ACT_ERRNO","defaultErrnoRet":38,"architectures":["SCMP_ARCH_S390X","SCMP_ARCH_ARM"],"flags":[],"listenerPath":"/a",` +
+		`"syscalls":[{"names":["socket","ipc"],"action":"SCMP_ACT_NOTIFY","args":[{"index":1,"op":"SCMP_CMP_MASKED_EQ","value":18446744073709551615,"valueTwo":1}]}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var in specs.LinuxSeccomp
+		if json.Unmarshal(data, &in) != nil {
+			return
+		}
+		p, ps := plan(t, in)
+		if ps.Err() != nil {
+			return
+		}
+		if f, err := p.Compile(); err == nil {
+			c := call{nr: uint32(len(data)), arch: auditX86_64}
+			b := c.bytes(byteOrder(nativeArch().little()))
+			emulate(instructions(f.Program), &b, byteOrder(nativeArch().little()))
+		}
 	})
 }

@@ -88,6 +88,7 @@ func newCompiler(p *Plan, archs []*arch) *compiler {
 		c.enosys = true
 	}
 	c.little = archs[0].little()
+	c.code = make([]unix.SockFilter, 0, 512)
 	return c
 }
 
