@@ -148,12 +148,3 @@ func awaitEnd(pidfd int, limit time.Duration) error {
 		return nil
 	}
 }
-
-// Pids lists all processes of the container, those of exec too, as rt sees them.
-func (c *Container) Pids() ([]int, error) {
-	g, err := cgroups.Load(c.state.Cgroup)
-	if err != nil {
-		return nil, err
-	}
-	return g.Pids()
-}

@@ -45,6 +45,9 @@ func (c *Container) Kill(signal unix.Signal, all bool) error {
 }
 
 func (c *Container) killAll(signal unix.Signal) error {
+	if c.hasNoCgroup() {
+		return c.signalNeighbours(signal)
+	}
 	g, err := cgroups.Load(c.state.Cgroup)
 	if err != nil {
 		return err
