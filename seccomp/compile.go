@@ -30,7 +30,7 @@ func (p *Plan) Compile() (*Filter, error) {
 		return nil, err
 	}
 	if n := len(f.Program) / instructionSize; n > maxInstructions {
-		return nil, fmt.Errorf("seccomp: the profile needs %d BPF instructions, and the kernel takes %d", n, maxInstructions)
+		return nil, fmt.Errorf("the profile needs %d BPF instructions, and the kernel takes %d", n, maxInstructions)
 	}
 	return f, nil
 }
@@ -45,7 +45,7 @@ func (p *Plan) filterFlags() (uint32, error) {
 	for i := range flags {
 		if f := flags[i].value; set&f != 0 {
 			if err := flagSupported(f); err != nil {
-				return 0, fmt.Errorf("seccomp: %s: not supported by this kernel: %w", flags[i].name, err)
+				return 0, fmt.Errorf("%s: not supported by this kernel: %w", flags[i].name, err)
 			}
 		}
 	}
@@ -65,7 +65,7 @@ func (p *Plan) checkActions() error {
 		}
 		last = action
 		if err := actionSupported(action); err != nil {
-			return fmt.Errorf("seccomp: %s: not supported by this kernel: %w", actionName(action), err)
+			return fmt.Errorf("%s: not supported by this kernel: %w", actionName(action), err)
 		}
 		return nil
 	}
@@ -83,7 +83,7 @@ func (p *Plan) checkActions() error {
 // compile makes the program for the given architectures, the native one first.
 func (p *Plan) compile(archs []*arch) ([]byte, error) {
 	if len(archs) == 0 {
-		return nil, errors.New("seccomp: no system call numbers are known for this machine's architecture")
+		return nil, errors.New("no system call numbers are known for this machine's architecture")
 	}
 	c := newCompiler(p, archs)
 	c.read()
@@ -127,14 +127,14 @@ func (c *compiler) fallback() ([]byte, error) {
 	}
 	rules, conditional := c.plan.libseccompRules()
 	if conditional > maxFallback {
-		return nil, fmt.Errorf("seccomp: rules for one call overlap with different actions, and %d rules with conditions are too many to find their order; %d are possible", conditional, maxFallback)
+		return nil, fmt.Errorf("rules for one call overlap with different actions, and %d rules with conditions are too many to find their order; %d are possible", conditional, maxFallback)
 	}
 	program, err := libseccomp.Compile(c.plan.defaultAction, tokens, rules, c.plan.libseccompTree())
 	if errors.Is(err, unix.EEXIST) {
-		return nil, fmt.Errorf("seccomp: %w: another rule has another action for the same arguments", err)
+		return nil, fmt.Errorf("two rules have different actions for the same arguments: %w", err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("seccomp: %w", err)
+		return nil, err
 	}
 	if !c.enosys {
 		return program, nil

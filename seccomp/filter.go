@@ -40,7 +40,7 @@ const errNoTSUPP = unix.Errno(524)
 // not asked for anything while the filter takes effect.
 func (f *Filter) Load() (listener int, err error) {
 	if len(f.Program) == 0 || len(f.Program)%instructionSize != 0 || len(f.Program)/instructionSize > maxInstructions {
-		return -1, fmt.Errorf("seccomp: %d bytes are no filter", len(f.Program))
+		return -1, fmt.Errorf("load filter: %d bytes are no filter", len(f.Program))
 	}
 	prog := unix.SockFprog{
 		Len:    uint16(len(f.Program) / instructionSize),
@@ -64,11 +64,11 @@ func (f *Filter) Load() (listener int, err error) {
 func loadError(errno unix.Errno, notify bool) error {
 	switch {
 	case errno == errNoTSUPP:
-		return errors.New("seccomp: the kernel has no memory left for BPF programs, raise net.core.bpf_jit_limit: not supported (524)")
+		return errors.New("load filter: the kernel has no memory left for BPF programs, raise net.core.bpf_jit_limit: not supported (524)")
 	case errno == unix.EACCES:
-		return fmt.Errorf("seccomp: needs no_new_privs or CAP_SYS_ADMIN: %w", errno)
+		return fmt.Errorf("load filter: needs no_new_privs or CAP_SYS_ADMIN: %w", errno)
 	case errno == unix.EBUSY && notify:
-		return fmt.Errorf("seccomp: a filter of this process has a listener already, and the kernel allows one: %w", errno)
+		return fmt.Errorf("load filter: a filter of this process has a listener already, and the kernel allows one: %w", errno)
 	}
-	return fmt.Errorf("seccomp: load filter: %w", errno)
+	return fmt.Errorf("load filter: %w", errno)
 }

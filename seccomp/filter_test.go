@@ -131,9 +131,9 @@ func TestInitLoadErrors(t *testing.T) {
 		program []byte
 		want    string
 	}{
-		"empty":      {nil, "seccomp: 0 bytes are no filter"},
-		"broken off": {f.Program[:9], "seccomp: 9 bytes are no filter"},
-		"invalid":    {make([]byte, 16), "seccomp: load filter: invalid argument"},
+		"empty":      {nil, "load filter: 0 bytes are no filter"},
+		"broken off": {f.Program[:9], "load filter: 9 bytes are no filter"},
+		"invalid":    {make([]byte, 16), "load filter: invalid argument"},
 	} {
 		onThread(t, func() {
 			if _, err := (&Filter{Program: tt.program}).Load(); err == nil || err.Error() != tt.want {
@@ -142,10 +142,10 @@ func TestInitLoadErrors(t *testing.T) {
 		})
 	}
 	for errno, want := range map[unix.Errno]string{
-		524:         "seccomp: the kernel has no memory left for BPF programs, raise net.core.bpf_jit_limit: not supported (524)",
-		unix.EACCES: "seccomp: needs no_new_privs or CAP_SYS_ADMIN: permission denied",
-		unix.EBUSY:  "seccomp: a filter of this process has a listener already, and the kernel allows one: device or resource busy",
-		unix.ENOMEM: "seccomp: load filter: cannot allocate memory",
+		524:         "load filter: the kernel has no memory left for BPF programs, raise net.core.bpf_jit_limit: not supported (524)",
+		unix.EACCES: "load filter: needs no_new_privs or CAP_SYS_ADMIN: permission denied",
+		unix.EBUSY:  "load filter: a filter of this process has a listener already, and the kernel allows one: device or resource busy",
+		unix.ENOMEM: "load filter: cannot allocate memory",
 	} {
 		if got := loadError(errno, true).Error(); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)

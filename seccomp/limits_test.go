@@ -38,14 +38,14 @@ func TestCompileLimits(t *testing.T) {
 		want string // in the error, or "" if it compiles
 	}{
 		"as many as fit":                  {many(4060, allow, equal, "ioctl"), ""},
-		"too many":                        {many(4090, allow, equal, "ioctl"), "seccomp: the profile needs 4125 BPF instructions, and the kernel takes 4096"},
+		"too many":                        {many(4090, allow, equal, "ioctl"), "the profile needs 4125 BPF instructions, and the kernel takes 4096"},
 		"20,000 rules":                    {many(20000, allow, equal, "ioctl"), "BPF instructions, and the kernel takes 4096"},
 		"20,000 conditions":               {oneRule, "BPF instructions, and the kernel takes 4096"},
 		"20,000 ranges":                   {many(20000, allow, above, "ioctl"), "BPF instructions, and the kernel takes 4096"},
 		"20,000 rules that overlap":       {many(20000, either, above, "ioctl"), "20000 rules with conditions are too many to find their order; 128 are possible"},
 		"20,000 rules without conditions": {many(20000, either, none, "ioctl", "read"), ""},
 		"all calls, 100 times":            {many(100, allow, equal, allNames...), ""},
-		"all calls, 4,000 times":          {many(4000, allow, equal, allNames...), "seccomp: 84000 rules with conditions for one call are too many for the 4096 BPF instructions that the kernel takes"},
+		"all calls, 4,000 times":          {many(4000, allow, equal, allNames...), "84000 rules with conditions for one call are too many for the 4096 BPF instructions that the kernel takes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			begin := time.Now()
@@ -92,5 +92,29 @@ func TestCompileFallbackLimit(t *testing.T) {
 		if took > 5*time.Second {
 			t.Errorf("it took %v", took)
 		}
+	}
+}
+
+func TestCompileErrors(t *testing.T) {
+	same := []condition{{0, opEQ, 1, 0}}
+	for name, tt := range map[string]struct {
+		plan Plan
+		want string
+	}{
+		"a contradiction": {
+			Plan{defaultAction: unix.SECCOMP_RET_ALLOW, rules: []rule{
+				{[]string{"ioctl"}, unix.SECCOMP_RET_ERRNO | 1, same}, {[]string{"read", "ioctl"}, unix.SECCOMP_RET_ERRNO | 2, same},
+			}},
+			"two rules have different actions for the same arguments: libseccomp: rule for ioctl: file exists",
+		},
+	} {
+		_, err := tt.plan.Compile()
+		if err == nil || err.Error() != tt.want {
+			t.Errorf("%s: got  %v\nwant %s", name, err, tt.want)
+		}
+	}
+	if _, err := (&Plan{}).compile((&Plan{}).targets(archByName("SCMP_ARCH_LOONGARCH64"))); err == nil ||
+		err.Error() != "no system call numbers are known for this machine's architecture" {
+		t.Errorf("no numbers: %v", err)
 	}
 }

@@ -52,7 +52,7 @@ func (c *compiler) nodes(t target) ([]node, next, error) {
 		list = append(list, c.matches[c.outcomes[out].match])
 	}
 	if len(list) > maxCases {
-		return nil, 0, fmt.Errorf("seccomp: %d rules with conditions for one call are too many for the %d BPF instructions that the kernel takes", len(list), maxInstructions)
+		return nil, 0, fmt.Errorf("%d rules with conditions for one call are too many for the %d BPF instructions that the kernel takes", len(list), maxInstructions)
 	}
 	if !orderless(list, wide) {
 		return nil, 0, errOrder
