@@ -70,7 +70,7 @@ func (c *Container) destroy(plan *hooks.Plan) error {
 	} else if err := g.Kill(); err != nil {
 		return err
 	}
-	if err := errors.Join(g.Remove(), c.state.IntelRdt.Delete()); err != nil {
+	if err := errors.Join(c.state.HostMount.Detach(), g.Remove(), c.state.IntelRdt.Delete()); err != nil {
 		return err
 	}
 	c.dir.runPoststop(c.r, plan, c.state)

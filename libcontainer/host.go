@@ -46,6 +46,7 @@ var hostSteps = []step[*host]{
 	{"console socket", both, (*host).connectConsole},
 	{"cgroup", both, (*host).prepareCgroup}, // before the clone, which can put init there at birth
 	{"intelRdt", create, (*host).createIntelRdt},
+	{"root", both, (*host).placeRoot}, // before the clone: init finds it in its place
 	{"launch", both, (*host).launch},
 	{"join intelRdt", both, (*host).joinIntelRdt}, // while init has one thread
 	{"bootstrap", both, (*host).sendBootstrap},    // init joins its cgroup as its first deed

@@ -37,6 +37,7 @@ var initSteps = []step[*initSide]{
 	{"hooks outside", create, (*initSide).hooksOutside},
 	{"createContainer hooks", create, (*initSide).createContainer}, // they must still see the old root
 	{"pivot root", create, (*initSide).pivot},
+	{"root", exec, (*initSide).changeRoot},
 	{"propagation", create, (*initSide).propagation}, // a shared root cannot be pivoted
 	{"console", both, (*initSide).console},           // on the container's own devpts; /dev may become read-only next
 	{"make cwd", create, (*initSide).makeCwd},        // before the root may become read-only
@@ -159,6 +160,22 @@ func (i *initSide) propagation() error { return i.Rootfs.Propagation() }
 func (i *initSide) protect() error     { return i.Rootfs.Protect() }
 func (i *initSide) names() error       { return i.Namespaces.SetNames() }
 func (i *initSide) sysctl() error      { return i.Namespaces.SetSysctls(i.proc) }
+
+// changeRoot follows the container's init to its root, where no mount namespace
+// that was joined has done so.
+func (i *initSide) changeRoot() error {
+	if i.Root == nil {
+		return nil
+	}
+	defer i.Root.Close()
+	if err := unix.Fchdir(int(i.Root.Fd())); err != nil {
+		return fmt.Errorf("chdir: %w", err)
+	}
+	if err := unix.Chroot("."); err != nil {
+		return fmt.Errorf("chroot: %w", err)
+	}
+	return nil
+}
 
 // hooksOutside lets rt run the hooks of its own namespaces.
 func (i *initSide) hooksOutside() error {

@@ -11,6 +11,7 @@ import (
 	"github.com/c9b5e2ae/rt/libcontainer/cgroups"
 	"github.com/c9b5e2ae/rt/libcontainer/namespaces"
 	"github.com/c9b5e2ae/rt/libcontainer/process"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -55,6 +56,57 @@ func (h *host) findCgroup() (err error) {
 
 func (h *host) removeCgroup() error {
 	return errors.Join(h.cgroup.Kill(), h.cgroup.Remove())
+}
+
+// placeRoot is for a container without a mount namespace. Create mounts its root
+// where it is, so that its mounts, which are rt's own too, can be taken away; for
+// exec the root is the one that init has changed to.
+func (h *host) placeRoot() error {
+	if h.exec != nil {
+		return h.rootOfInit()
+	}
+	if !h.plan.Rootfs.OnHost {
+		return nil
+	}
+	tree, mount, err := h.plan.Rootfs.CloneRoot()
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
+	h.state.HostMount = mount
+	if err := h.dir.writeState(h.state); err != nil {
+		return err
+	}
+	h.undo.push(mount.Detach)
+	return mount.Attach(tree)
+}
+
+// rootOfInit opens the root of a container that shares rt's mount namespace.
+func (h *host) rootOfInit() error {
+	for _, n := range h.namespaces() {
+		if n.Type == specs.MountNamespace {
+			return nil
+		}
+	}
+	c := Container{r: h.r, dir: h.dir, state: h.state}
+	pidfd, err := c.pidfd() // before the name: so it is init's
+	if err != nil {
+		return err
+	}
+	defer unix.Close(pidfd)
+	h.init.Root, err = os.OpenFile(fmt.Sprintf("/proc/%d/root", h.state.Pid), unix.O_PATH|unix.O_DIRECTORY, 0)
+	h.keep(h.init.Root)
+	if err != nil {
+		return err
+	}
+	return unix.PidfdSendSignal(pidfd, 0, nil, 0) // and it lives, so the name was its own
+}
+
+func (h *host) namespaces() []specs.LinuxNamespace {
+	if h.spec.Linux == nil {
+		return nil
+	}
+	return h.spec.Linux.Namespaces
 }
 
 // whole are the namespaces that clone can make at once, with no process between

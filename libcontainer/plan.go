@@ -35,6 +35,7 @@ type InitPlan struct {
 	Namespaces *namespaces.Plan // names and sysctls; nil for exec
 	Rootfs     *rootfs.Plan     // nil for exec
 	Process    *process.Plan    // nil for a container without process
+	Root       *os.File         // for exec: the root, if the container has no mount namespace
 	Console    process.Console
 	Seccomp    *seccomp.Filter // nil without linux.seccomp
 

@@ -11,6 +11,7 @@ import (
 	"github.com/c9b5e2ae/rt/libcontainer/config"
 	"github.com/c9b5e2ae/rt/libcontainer/hooks"
 	"github.com/c9b5e2ae/rt/libcontainer/intelrdt"
+	"github.com/c9b5e2ae/rt/libcontainer/rootfs"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
@@ -35,6 +36,7 @@ type saved struct {
 	OwnPidns    bool              `json:"ownPidns"` // the end of init is the end of all its processes
 	Cgroup      cgroups.State     `json:"cgroup"`
 	IntelRdt    intelrdt.State    `json:"intelRdt,omitzero"`
+	HostMount   rootfs.HostMount  `json:"hostMount,omitzero"`
 	Hook        hooks.Group       `json:"hook,omitzero"` // one that is running: its group is killed with the container
 }
 

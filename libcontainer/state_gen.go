@@ -9,6 +9,7 @@ import (
 	"github.com/c9b5e2ae/rt/libcontainer/config"
 	"github.com/c9b5e2ae/rt/libcontainer/hooks"
 	"github.com/c9b5e2ae/rt/libcontainer/intelrdt"
+	"github.com/c9b5e2ae/rt/libcontainer/rootfs"
 )
 
 func decodeSaved(d *config.Decoder, v *saved) {
@@ -57,8 +58,11 @@ func decodeSaved(d *config.Decoder, v *saved) {
 		case "intelRdt":
 			d.Once(&seen, 12)
 			decodeIntelrdtState(d, &v.IntelRdt)
-		case "hook":
+		case "hostMount":
 			d.Once(&seen, 13)
+			decodeHostMount(d, &v.HostMount)
+		case "hook":
+			d.Once(&seen, 14)
 			decodeGroup(d, &v.Hook)
 		default:
 			d.Unknown(&seen)
@@ -122,6 +126,25 @@ func decodeIntelrdtState(d *config.Decoder, v *intelrdt.State) {
 		case "monitor":
 			d.Once(&seen, 4)
 			v.Monitor = d.Text()
+		default:
+			d.Unknown(&seen)
+		}
+	}
+}
+
+func decodeHostMount(d *config.Decoder, v *rootfs.HostMount) {
+	if !d.Object() {
+		return
+	}
+	var seen config.Fields
+	for d.NextKey() {
+		switch d.Key {
+		case "path":
+			d.Once(&seen, 0)
+			v.Path = d.Text()
+		case "id":
+			d.Once(&seen, 1)
+			v.ID = d.Uint(64)
 		default:
 			d.Unknown(&seen)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/c9b5e2ae/rt/libcontainer/config"
 	"github.com/c9b5e2ae/rt/libcontainer/hooks"
 	"github.com/c9b5e2ae/rt/libcontainer/intelrdt"
+	"github.com/c9b5e2ae/rt/libcontainer/rootfs"
 )
 
 // state.json is written and read without encoding/json: its first use in a
@@ -77,6 +78,12 @@ func (s *saved) json() []byte {
 	o.in("cgroup", func() { writeCgroup(o, &s.Cgroup) })
 	if s.IntelRdt != (intelrdt.State{}) {
 		o.in("intelRdt", func() { writeIntelRdt(o, &s.IntelRdt) })
+	}
+	if s.HostMount != (rootfs.HostMount{}) {
+		o.in("hostMount", func() {
+			o.text("path", s.HostMount.Path)
+			o.number("id", s.HostMount.ID)
+		})
 	}
 	if s.Hook != (hooks.Group{}) {
 		o.in("hook", func() {

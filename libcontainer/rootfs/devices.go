@@ -205,7 +205,7 @@ func (p *Plan) makeDevice(dev int, d *Device) error {
 	switch {
 	case err == unix.EEXIST:
 		return existing(at, name, d)
-	case err == unix.EPERM && p.Namespace:
+	case err == unix.EPERM && p.mounts():
 		return p.bindDevice(at, name, d)
 	case err != nil:
 		return fmt.Errorf("mknod %q: %w", d.Path, err)

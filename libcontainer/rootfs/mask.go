@@ -92,7 +92,7 @@ func again(fd int, used *bool) (int, error) {
 // comes after it.
 func (p *Plan) Protect() error {
 	defer p.release()
-	if !p.Namespace {
+	if !p.mounts() {
 		return nil
 	}
 	for _, l := range p.late {

@@ -25,16 +25,15 @@ type late struct {
 // and the root itself are private in any case.
 func (p *Plan) Private() error {
 	p.root.fd = -1
-	fd, err := unix.Open(p.Root, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := openRoot(p.Root)
 	if err != nil {
-		var st unix.Stat_t
-		if err == unix.ENOTDIR && unix.Lstat(p.Root, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFLNK {
-			err = fmt.Errorf("it is a symbolic link: %w", err)
-		}
-		return fmt.Errorf("root.path: open %q: %w", p.Root, err)
+		return err
 	}
 	if !p.Namespace {
 		p.root.fd = fd
+		if p.OnHost {
+			return p.onHostMount(fd)
+		}
 		return nil
 	}
 	defer unix.Close(fd)
@@ -65,6 +64,23 @@ func (p *Plan) Private() error {
 	return nil
 }
 
+// openRoot opens the root filesystem, which must not be a link: it was found by
+// rt, and another could have come in its place.
+func openRoot(path string) (int, error) {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		var st unix.Stat_t
+		if err == unix.ENOTDIR && unix.Lstat(path, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFLNK {
+			err = fmt.Errorf("it is a symbolic link: %w", err)
+		}
+		return -1, fmt.Errorf("root.path: open %q: %w", path, err)
+	}
+	return fd, nil
+}
+
+// mounts tells whether the container mounts anything.
+func (p *Plan) mounts() bool { return p.Namespace || p.OnHost }
+
 func (p *Plan) shared() bool { return p.RootPropagation&unix.MS_SHARED != 0 }
 
 // makeParentPrivate finds the mount that holds the directory dir, going up until
@@ -92,7 +108,7 @@ func makeParentPrivate(dir int) error {
 // umask is set aside, or directories that are made on the way would depend on
 // the caller's.
 func (p *Plan) Mount() error {
-	if !p.Namespace {
+	if !p.mounts() {
 		return nil
 	}
 	if len(p.Masked) > 0 && p.DevBound {
@@ -131,6 +147,12 @@ func (p *Plan) put(m *Mount, fd int, at place) error {
 	}
 	if err := checkTarget(m, at); err != nil {
 		return err
+	}
+	if p.OnHost {
+		// In a namespace of its own, what is the host's is a slave from the start.
+		if err := setPropagation(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, unix.MS_SLAVE); err != nil {
+			return fmt.Errorf("make %s a slave: %w", m, err)
+		}
 	}
 	if err := attach(fd, at.fd); err != nil {
 		return fmt.Errorf("mount %s: %w", m, hint(err, fd, at.fd))

@@ -16,7 +16,9 @@ import (
 type Plan struct {
 	Root            string // absolute path of the root filesystem on the host
 	Readonly        bool   // root.readonly
-	Namespace       bool   // there is a mount namespace; without one rt mounts nothing
+	Namespace       bool   // there is a mount namespace
+	OnHost          bool   // there is none, and rt mounts in its own, below a HostMount
+	HostID          uint64 // of the HostMount
 	UserNamespace   bool   // init is root of a user namespace only: it cannot make device nodes
 	Cgroup2         bool   // the host has cgroup2 alone at /sys/fs/cgroup
 	CgroupNS        bool   // the container has a cgroup namespace
@@ -102,26 +104,28 @@ func (p *Plan) planRoot(s *specs.Spec, bundle string, ps *config.Problems) {
 	}
 }
 
-// needNamespace refuses what rt would have to do to the host's own mounts.
+// needNamespace finds out where to mount if there is no mount namespace: in rt's,
+// unless init is to be root of a user namespace only, which must not do that.
 func (p *Plan) needNamespace(s *specs.Spec, ps *config.Problems) {
 	if p.Namespace {
 		return
 	}
-	const text = "needs a mount namespace in linux.namespaces"
-	if len(s.Mounts) > 0 {
-		ps.Addf("mounts", text)
-	}
-	if p.Readonly {
-		ps.Addf("root.readonly", text)
-	}
-	if len(p.Masked) > 0 {
-		ps.Addf("linux.maskedPaths", text)
-	}
-	if len(p.ReadonlyPaths) > 0 {
-		ps.Addf("linux.readonlyPaths", text)
-	}
-	if p.RootPropagation != 0 {
-		ps.Addf("linux.rootfsPropagation", text)
+	for _, x := range []struct {
+		given bool
+		at    string
+	}{
+		{len(s.Mounts) > 0, "mounts"},
+		{p.Readonly, "root.readonly"},
+		{len(p.Masked) > 0, "linux.maskedPaths"},
+		{len(p.ReadonlyPaths) > 0, "linux.readonlyPaths"},
+		{p.RootPropagation != 0, "linux.rootfsPropagation"},
+	} {
+		switch {
+		case x.given && p.UserNamespace:
+			ps.Addf(x.at, "needs a mount namespace in linux.namespaces, as there is a user namespace")
+		case x.given:
+			p.OnHost = true
+		}
 	}
 }
 

@@ -103,15 +103,18 @@ func TestPlanPaths(t *testing.T) {
 func TestPlanRest(t *testing.T) {
 	mode, podman := os.FileMode(0o600), os.FileMode(0o20660)
 	mountNS := []specs.LinuxNamespace{{Type: specs.MountNamespace}}
+	const needs = "needs a mount namespace in linux.namespaces, as there is a user namespace"
 	for name, tt := range map[string]struct {
 		in   specs.Spec
 		want string
 	}{
 		"root missing":   {in: specs.Spec{Root: &specs.Root{}}, want: `root.path: is missing`},
 		"root is host's": {in: specs.Spec{Root: &specs.Root{Path: "/x/.."}}, want: `root.path: "/x/.." is the root of the host`},
-		"no namespace": {in: specs.Spec{Root: &specs.Root{Path: "r", Readonly: true}, Mounts: []specs.Mount{{Destination: "/x", Type: "tmpfs"}},
-			Linux: &specs.Linux{MaskedPaths: []string{"/a"}, ReadonlyPaths: []string{"/b"}, RootfsPropagation: "slave"}},
-			want: `mounts: needs a mount namespace in linux.namespaces; root.readonly: needs a mount namespace in linux.namespaces; linux.maskedPaths: needs a mount namespace in linux.namespaces; linux.readonlyPaths: needs a mount namespace in linux.namespaces; linux.rootfsPropagation: needs a mount namespace in linux.namespaces`},
+		"no mount namespace": {in: specs.Spec{Root: &specs.Root{Path: "r", Readonly: true}, Mounts: []specs.Mount{{Destination: "/x", Type: "tmpfs"}},
+			Linux: &specs.Linux{MaskedPaths: []string{"/a"}, ReadonlyPaths: []string{"/b"}, RootfsPropagation: "slave"}}},
+		"user namespace alone": {in: specs.Spec{Root: &specs.Root{Path: "r", Readonly: true}, Mounts: []specs.Mount{{Destination: "/x", Type: "tmpfs"}},
+			Linux: &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.UserNamespace}}, MaskedPaths: []string{"/a"}, ReadonlyPaths: []string{"/b"}, RootfsPropagation: "slave"}},
+			want: `mounts: ` + needs + `; root.readonly: ` + needs + `; linux.maskedPaths: ` + needs + `; linux.readonlyPaths: ` + needs + `; linux.rootfsPropagation: ` + needs},
 		"relative paths": {in: specs.Spec{Linux: &specs.Linux{Namespaces: mountNS, MaskedPaths: []string{"/a", "b"}, ReadonlyPaths: []string{"c", "/\x00"}}},
 			want: `linux.maskedPaths[1]: "b" is not an absolute path; linux.readonlyPaths[0]: "c" is not an absolute path; linux.readonlyPaths[1]: "/\x00" contains a NUL byte`},
 		"masked root": {in: specs.Spec{Linux: &specs.Linux{Namespaces: mountNS, MaskedPaths: []string{"//"}}}, want: `linux.maskedPaths: "/" is the root of the container`},

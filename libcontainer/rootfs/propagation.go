@@ -58,7 +58,7 @@ func (p *Plan) reaches() bool {
 // A shared root could not have been pivoted, and an unbindable one cannot be
 // cloned for read-only paths, so Protect does that at its end.
 func (p *Plan) Propagation() error {
-	if p.RootPropagation == 0 || !p.Namespace || p.RootPropagation&unix.MS_UNBINDABLE != 0 && !p.protected {
+	if p.RootPropagation == 0 || !p.mounts() || p.RootPropagation&unix.MS_UNBINDABLE != 0 && !p.protected {
 		return nil
 	}
 	if err := setPropagation(p.root.fd, "", unix.AT_EMPTY_PATH|recursive(p.reaches()), p.RootPropagation&^unix.MS_REC); err != nil {
