@@ -97,12 +97,3 @@ func actionName(value uint32) string {
 	}
 	return "action"
 }
-
-func flagName(value uint32) string {
-	for i := range flags {
-		if flags[i].value == value {
-			return flags[i].name
-		}
-	}
-	return "flag"
-}
