@@ -196,7 +196,9 @@ func differing(pid, pidfd int, types []string) (flags uint32, err error) {
 	if err != nil {
 		return 0, err
 	}
-	theirs, err := proc.Open(number+"/ns", unix.O_RDONLY|unix.O_DIRECTORY)
+	// Its mode is 0511, and its owner whatever id the process has now: an ordinary
+	// user may not read it, but follow its links.
+	theirs, err := proc.Open(number+"/ns", unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
 		return 0, gone(err)
 	}
