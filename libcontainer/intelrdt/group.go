@@ -53,12 +53,7 @@ func (p *Plan) find() error {
 		p.Root = usualRoot
 		return nil
 	}
-	proc, err := procfs.OpenHost()
-	if err != nil {
-		return err
-	}
-	defer proc.Close()
-	text, err := proc.ReadFile("self/mountinfo")
+	text, err := procfs.ReadHost("self/mountinfo")
 	if err != nil {
 		return err
 	}

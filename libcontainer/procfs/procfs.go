@@ -55,6 +55,16 @@ func OpenHost() (*Proc, error) {
 	return &Proc{root: root}, nil
 }
 
+// ReadHost reads one file through OpenHost.
+func ReadHost(path string) (string, error) {
+	p, err := OpenHost()
+	if err != nil {
+		return "", err
+	}
+	defer p.Close()
+	return p.ReadFile(path)
+}
+
 // private is a new mount of procfs. It has no option subset=pid: sysctls live
 // outside that subset.
 func private() (*os.File, error) {

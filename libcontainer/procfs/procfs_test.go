@@ -158,6 +158,12 @@ func TestOpenHost(t *testing.T) {
 	if got, err := p.ReadFile("sys/kernel/ostype"); got != "Linux\n" {
 		t.Errorf("ostype is %q, %v", got, err)
 	}
+	if got, err := ReadHost("sys/kernel/ostype"); got != "Linux\n" {
+		t.Errorf("ostype is %q, %v", got, err)
+	}
+	if _, err := ReadHost("nosuch"); !errors.Is(err, unix.ENOENT) {
+		t.Error(err)
+	}
 }
 
 func BenchmarkOpenHost(b *testing.B) {

@@ -71,16 +71,7 @@ func TestBenchmarkChild(t *testing.T) {
 	dockerLike(b)
 	p := b.plan()
 	b.enter()
-	for _, s := range []struct {
-		name string
-		run  func() error
-	}{
-		{"private", p.Private},
-		{"mount", p.Mount},
-		{"devices", p.Devices},
-		{"pivot", func() error { return p.Pivot(false) }},
-		{"protect", p.Protect},
-	} {
+	for _, s := range stepsOf(p) {
 		begin := time.Now()
 		if err := s.run(); err != nil {
 			t.Fatalf("%s: %v", s.name, err)

@@ -23,12 +23,7 @@ type hierarchy struct {
 func (h hierarchy) dir() string { return strings.TrimPrefix(h.controllers, "name=") }
 
 func ownCgroups() ([]hierarchy, error) {
-	proc, err := procfs.OpenHost()
-	if err != nil {
-		return nil, err
-	}
-	defer proc.Close()
-	text, err := proc.ReadFile("self/cgroup")
+	text, err := procfs.ReadHost("self/cgroup")
 	if err != nil {
 		return nil, err
 	}
@@ -239,12 +234,7 @@ func cloneCgroup(dir string, check bool) (int, error) {
 // findHierarchy looks a hierarchy up in mountinfo: its mount point, and the
 // cgroup that is at its root.
 func findHierarchy(h hierarchy) (at, root string, err error) {
-	proc, err := procfs.OpenHost()
-	if err != nil {
-		return "", "", err
-	}
-	defer proc.Close()
-	text, err := proc.ReadFile("self/mountinfo")
+	text, err := procfs.ReadHost("self/mountinfo")
 	if err != nil {
 		return "", "", err
 	}

@@ -35,18 +35,10 @@ func TestDockerLike(t *testing.T) {
 	dockerLike(b)
 	p := b.plan()
 	b.enter()
-	for _, s := range []struct {
-		name string
-		run  func() error
-	}{
-		{"open", func() error { return p.Open(nil) }},
-		{"private", p.Private},
-		{"mount", p.Mount},
-		{"devices", p.Devices},
-		{"pivot", func() error { return p.Pivot(false) }},
-		{"protect", p.Protect},
-		{"propagation", p.Propagation},
-	} {
+	if err := p.Open(nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range stepsOf(p) {
 		begin := time.Now()
 		if err := s.run(); err != nil {
 			t.Fatalf("%s: %v", s.name, err)

@@ -140,6 +140,24 @@ func (b *bundle) plan() *Plan {
 	return p
 }
 
+// A step of init.
+type step struct {
+	name string
+	run  func() error
+}
+
+// stepsOf are the init-side methods in their order.
+func stepsOf(p *Plan) []step {
+	return []step{
+		{"private", p.Private},
+		{"mount", p.Mount},
+		{"devices", p.Devices},
+		{"pivot", func() error { return p.Pivot(false) }},
+		{"propagation", p.Propagation},
+		{"protect", p.Protect},
+	}
+}
+
 // steps goes through the steps up to the named one, in a mount namespace of its
 // own; "" is all of them.
 func (b *bundle) steps(last string) (*Plan, error) {
@@ -150,17 +168,7 @@ func (b *bundle) steps(last string) (*Plan, error) {
 	}
 	defer p.Close()
 	b.enter()
-	for _, s := range []struct {
-		name string
-		run  func() error
-	}{
-		{"private", p.Private},
-		{"mount", p.Mount},
-		{"devices", p.Devices},
-		{"pivot", func() error { return p.Pivot(false) }},
-		{"propagation", p.Propagation},
-		{"protect", p.Protect},
-	} {
+	for _, s := range stepsOf(p) {
 		if err := s.run(); err != nil {
 			return p, err
 		}

@@ -93,12 +93,7 @@ func (p *Plan) moveRoot() error {
 }
 
 func wholeKernelMounts(except string) ([]string, error) {
-	proc, err := procfs.OpenHost()
-	if err != nil {
-		return nil, err
-	}
-	defer proc.Close()
-	text, err := proc.ReadFile("self/mountinfo")
+	text, err := procfs.ReadHost("self/mountinfo")
 	if err != nil {
 		return nil, err
 	}

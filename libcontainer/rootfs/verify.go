@@ -61,12 +61,7 @@ func Verify(pid int, s *specs.Spec) []config.Problem {
 }
 
 func mountTable(pid int) (map[int]mountInfo, error) {
-	proc, err := procfs.OpenHost()
-	if err != nil {
-		return nil, err
-	}
-	defer proc.Close()
-	text, err := proc.ReadFile(fmt.Sprintf("%d/mountinfo", pid))
+	text, err := procfs.ReadHost(fmt.Sprintf("%d/mountinfo", pid))
 	if err != nil {
 		return nil, err
 	}
