@@ -40,7 +40,7 @@ var verbs = []struct {
 }{
 	{"create", createCommand}, {"start", startCommand}, {"state", stateCommand}, {"kill", killCommand}, {"delete", deleteCommand},
 	{"run", runCommand}, {"exec", execCommand}, {"list", listCommand}, {"ps", psCommand}, {"pause", pauseCommand},
-	{"resume", resumeCommand}, {"update", updateCommand}, {"spec", specCommand}, {"features", featuresCommand},
+	{"resume", resumeCommand}, {"update", updateCommand}, {"verify", verifyCommand}, {"spec", specCommand}, {"features", featuresCommand},
 }
 
 var globalFlags = []cli.Flag{

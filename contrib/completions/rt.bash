@@ -30,7 +30,7 @@ _rt() {
 	case $verb in
 	'')
 		flags='--root --log --log-format --debug --systemd-cgroup --rootless --trace --help --version'
-		operand='create start state kill delete run exec list ps pause resume update spec features'
+		operand='create start state kill delete run exec list ps pause resume update verify spec features'
 		;;
 	create)
 		flags='--bundle --console-socket --pid-file --pidfd-socket --no-pivot --no-new-keyring --preserve-fds --help'
@@ -72,6 +72,10 @@ _rt() {
 		operand=ids
 		;;
 	resume)
+		flags='--help'
+		operand=ids
+		;;
+	verify)
 		flags='--help'
 		operand=ids
 		;;

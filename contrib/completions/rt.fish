@@ -4,17 +4,17 @@ function __rt_ids
 end
 
 complete -c rt -f
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -l root -x -a '(__fish_complete_directories)' -d 'directory of the state of all containers (default: /run/rt, or $XDG_RUNTIME_DIR/rt for a user who is not root)'
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -l log -r -F -d 'file to append errors and warnings to; errors go to stderr too'
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -l log-format -x -a 'text json' -d 'format of the log, text or json (default: text)'
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -l debug -d 'log more'
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -l systemd-cgroup -d 'have systemd make the cgroup; linux.cgroupsPath is then slice:prefix:name'
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -l rootless -x -a 'true false auto' -d 'go on without cgroups that only root can make: true, false or auto (default: auto)'
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -l trace -r -F -d 'file for a timeline of the operation, to be read by chrome://tracing or Perfetto'
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -l help -s h -d 'show this help'
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -l version -s v -d 'print the version'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -l root -x -a '(__fish_complete_directories)' -d 'directory of the state of all containers (default: /run/rt, or $XDG_RUNTIME_DIR/rt for a user who is not root)'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -l log -r -F -d 'file to append errors and warnings to; errors go to stderr too'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -l log-format -x -a 'text json' -d 'format of the log, text or json (default: text)'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -l debug -d 'log more'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -l systemd-cgroup -d 'have systemd make the cgroup; linux.cgroupsPath is then slice:prefix:name'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -l rootless -x -a 'true false auto' -d 'go on without cgroups that only root can make: true, false or auto (default: auto)'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -l trace -r -F -d 'file for a timeline of the operation, to be read by chrome://tracing or Perfetto'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -l help -s h -d 'show this help'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -l version -s v -d 'print the version'
 
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -a create -d 'create a container from a bundle'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -a create -d 'create a container from a bundle'
 complete -c rt -n '__fish_seen_subcommand_from create' -l bundle -s b -x -a '(__fish_complete_directories)' -d 'the bundle: where config.json is (default: the current directory)'
 complete -c rt -n '__fish_seen_subcommand_from create' -l console-socket -r -F -d 'Unix socket to send the container\'s terminal to'
 complete -c rt -n '__fish_seen_subcommand_from create' -l pid-file -r -F -d 'file for the process id of the container\'s first process'
@@ -25,25 +25,25 @@ complete -c rt -n '__fish_seen_subcommand_from create' -l preserve-fds -x -d 'nu
 complete -c rt -n '__fish_seen_subcommand_from create' -l help -s h -d 'show this help'
 complete -c rt -n '__fish_seen_subcommand_from create' -a '(__fish_complete_directories)'
 
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -a start -d 'run the program of a created container'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -a start -d 'run the program of a created container'
 complete -c rt -n '__fish_seen_subcommand_from start' -l help -s h -d 'show this help'
 complete -c rt -n '__fish_seen_subcommand_from start' -a '(__rt_ids)'
 
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -a state -d 'print the state of a container as JSON'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -a state -d 'print the state of a container as JSON'
 complete -c rt -n '__fish_seen_subcommand_from state' -l help -s h -d 'show this help'
 complete -c rt -n '__fish_seen_subcommand_from state' -a '(__rt_ids)'
 
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -a kill -d 'send a signal to a container'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -a kill -d 'send a signal to a container'
 complete -c rt -n '__fish_seen_subcommand_from kill' -l all -s a -d 'send it to every process of the container, also to those that outlived the first'
 complete -c rt -n '__fish_seen_subcommand_from kill' -l help -s h -d 'show this help'
 complete -c rt -n '__fish_seen_subcommand_from kill' -a '(__rt_ids)'
 
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -a delete -d 'remove a container that has stopped'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -a delete -d 'remove a container that has stopped'
 complete -c rt -n '__fish_seen_subcommand_from delete' -l force -s f -d 'kill a running container first; no error if there is no such container'
 complete -c rt -n '__fish_seen_subcommand_from delete' -l help -s h -d 'show this help'
 complete -c rt -n '__fish_seen_subcommand_from delete' -a '(__rt_ids)'
 
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -a run -d 'create a container, start it and wait for its end'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -a run -d 'create a container, start it and wait for its end'
 complete -c rt -n '__fish_seen_subcommand_from run' -l bundle -s b -x -a '(__fish_complete_directories)' -d 'the bundle: where config.json is (default: the current directory)'
 complete -c rt -n '__fish_seen_subcommand_from run' -l console-socket -r -F -d 'Unix socket to send the container\'s terminal to'
 complete -c rt -n '__fish_seen_subcommand_from run' -l pid-file -r -F -d 'file for the process id of the container\'s first process'
@@ -57,7 +57,7 @@ complete -c rt -n '__fish_seen_subcommand_from run' -l no-subreaper -d 'accepted
 complete -c rt -n '__fish_seen_subcommand_from run' -l help -s h -d 'show this help'
 complete -c rt -n '__fish_seen_subcommand_from run' -a '(__fish_complete_directories)'
 
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -a exec -d 'run another process in a container'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -a exec -d 'run another process in a container'
 complete -c rt -n '__fish_seen_subcommand_from exec' -l process -s p -r -F -d 'file with JSON that describes the process, like process in config.json'
 complete -c rt -n '__fish_seen_subcommand_from exec' -l tty -s t -d 'give the process a terminal'
 complete -c rt -n '__fish_seen_subcommand_from exec' -l detach -s d -d 'return as soon as the program runs'
@@ -78,25 +78,29 @@ complete -c rt -n '__fish_seen_subcommand_from exec' -l ignore-paused -d 'exec i
 complete -c rt -n '__fish_seen_subcommand_from exec' -l help -s h -d 'show this help'
 complete -c rt -n '__fish_seen_subcommand_from exec' -a '(__rt_ids)'
 
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -a list -d 'list the containers below the root directory'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -a list -d 'list the containers below the root directory'
 complete -c rt -n '__fish_seen_subcommand_from list' -l format -s f -x -a 'table json' -d 'format of the list, table or json (default: table)'
 complete -c rt -n '__fish_seen_subcommand_from list' -l quiet -s q -d 'print ids only'
 complete -c rt -n '__fish_seen_subcommand_from list' -l help -s h -d 'show this help'
 
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -a ps -d 'list the processes of a container'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -a ps -d 'list the processes of a container'
 complete -c rt -n '__fish_seen_subcommand_from ps' -l format -s f -x -a 'table json' -d 'format of the list, table, or json for the numbers alone (default: table)'
 complete -c rt -n '__fish_seen_subcommand_from ps' -l help -s h -d 'show this help'
 complete -c rt -n '__fish_seen_subcommand_from ps' -a '(__rt_ids)'
 
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -a pause -d 'suspend all processes of a container'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -a pause -d 'suspend all processes of a container'
 complete -c rt -n '__fish_seen_subcommand_from pause' -l help -s h -d 'show this help'
 complete -c rt -n '__fish_seen_subcommand_from pause' -a '(__rt_ids)'
 
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -a resume -d 'let a paused container go on'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -a resume -d 'let a paused container go on'
 complete -c rt -n '__fish_seen_subcommand_from resume' -l help -s h -d 'show this help'
 complete -c rt -n '__fish_seen_subcommand_from resume' -a '(__rt_ids)'
 
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -a update -d 'change the limits of a container'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -a verify -d 'compare a container with its config'
+complete -c rt -n '__fish_seen_subcommand_from verify' -l help -s h -d 'show this help'
+complete -c rt -n '__fish_seen_subcommand_from verify' -a '(__rt_ids)'
+
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -a update -d 'change the limits of a container'
 complete -c rt -n '__fish_seen_subcommand_from update' -l resources -s r -r -F -d 'file with the limits in JSON; - is standard input'
 complete -c rt -n '__fish_seen_subcommand_from update' -l blkio-weight -x -d 'share of block I/O, relative: 10 to 1000'
 complete -c rt -n '__fish_seen_subcommand_from update' -l cpu-period -x -d 'period over which --cpu-quota counts'
@@ -117,11 +121,11 @@ complete -c rt -n '__fish_seen_subcommand_from update' -l mem-bw-schema -x -d 's
 complete -c rt -n '__fish_seen_subcommand_from update' -l help -s h -d 'show this help'
 complete -c rt -n '__fish_seen_subcommand_from update' -a '(__rt_ids)'
 
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -a spec -d 'write a config.json to begin with'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -a spec -d 'write a config.json to begin with'
 complete -c rt -n '__fish_seen_subcommand_from spec' -l bundle -s b -x -a '(__fish_complete_directories)' -d 'the bundle: where to write (default: the current directory)'
 complete -c rt -n '__fish_seen_subcommand_from spec' -l rootless -d 'for a user who is not root: in a user namespace where that user is root'
 complete -c rt -n '__fish_seen_subcommand_from spec' -l terminal -d 'run on a terminal (default: true)'
 complete -c rt -n '__fish_seen_subcommand_from spec' -l help -s h -d 'show this help'
 
-complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update spec features' -a features -d 'print what rt can do as JSON'
+complete -c rt -n 'not __fish_seen_subcommand_from create start state kill delete run exec list ps pause resume update verify spec features' -a features -d 'print what rt can do as JSON'
 complete -c rt -n '__fish_seen_subcommand_from features' -l help -s h -d 'show this help'

@@ -37,7 +37,7 @@ func TestVersion(t *testing.T) {
 func TestHelp(t *testing.T) {
 	onlyRT(t)
 	all := bare(t)
-	commands := []string{"create", "start", "state", "kill", "delete", "run", "exec", "list", "ps", "pause", "resume", "update", "spec", "features"}
+	commands := []string{"create", "start", "state", "kill", "delete", "run", "exec", "list", "ps", "pause", "resume", "update", "verify", "spec", "features"}
 	for _, command := range commands {
 		if !strings.Contains(all.Stdout, "\n   "+command+" ") {
 			t.Errorf("help lacks %s:\n%s", command, all.Stdout)

@@ -60,7 +60,7 @@ func TestSuccessSaysNothing(t *testing.T) {
 	c := harness.New(t)
 	path := logged(t, c)
 	for _, args := range [][]string{
-		{"create", "--bundle", c.Bundle, c.ID}, {"start", c.ID}, {"pause", c.ID}, {"resume", c.ID}, {"exec", c.ID, "true"},
+		{"create", "--bundle", c.Bundle, c.ID}, {"verify", c.ID}, {"start", c.ID}, {"pause", c.ID}, {"resume", c.ID}, {"exec", c.ID, "true"},
 		{"kill", c.ID, "0"}, {"update", "--pids-limit", "100", c.ID}, {"delete", "--force", c.ID}, {"delete", "--force", c.ID},
 	} {
 		if r := c.Do(args...); r.Code != 0 || r.Stdout+r.Stderr != "" {
