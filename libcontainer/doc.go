@@ -11,9 +11,9 @@
 //	  launch ----- clone ------------> C constructor waits at its gate
 //	  bootstrap ---------------------> joins cgroups and namespaces, unshares, forks
 //	  record      pid                  the Go runtime starts
+//	  limits      of cgroup, process
 //	  seccomp     compiles
 //	  send plan ---------------------> init steps: mounts, devices …
-//	  cgroup limits                      …
 //	  await  <------------ hooks ----- (only if there are any)
 //	         <------------ ready ----- everything that can fail is done
 //	  commit ------------------------> waits on start.sock
