@@ -21,6 +21,7 @@ import (
 	_ "github.com/c9b5e2ae/rt/libcontainer/cgroups/systemd" // for --systemd-cgroup
 	"github.com/c9b5e2ae/rt/libcontainer/config"
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 )
 
 func main() {
@@ -186,6 +187,9 @@ func runtime(c *cli.Context) (*libcontainer.Runtime, error) {
 	root := c.String("root")
 	if root == "" {
 		root = defaultRoot()
+		if root == systemRoot && os.Geteuid() != 0 && unix.Access(root, unix.R_OK|unix.X_OK) == unix.EACCES {
+			return nil, fmt.Errorf("%s: %w: a user who is not root sets XDG_RUNTIME_DIR, or gives --root", root, unix.EACCES)
+		}
 	}
 	root, err := filepath.Abs(root)
 	if err != nil {

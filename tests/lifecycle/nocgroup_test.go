@@ -2,8 +2,10 @@ package lifecycle
 
 import (
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/c9b5e2ae/rt/tests/harness"
@@ -43,6 +45,24 @@ func TestRootlessWithoutCgroup(t *testing.T) {
 		t.Error(r)
 	}
 	if r := as(t, c, "kill", "--all", c.ID, "KILL"); r.Code != 0 {
+		t.Error(r)
+	}
+}
+
+// Where the state of a user's containers can't be, rt says where it can.
+func TestRootlessWithoutRuntimeDirectory(t *testing.T) {
+	if err := os.MkdirAll("/run/rt", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat("/run/rt"); err != nil || info.Mode().Perm()&0o007 != 0 {
+		t.Skip("everybody may use /run/rt")
+	}
+	defer os.Remove("/run/rt") // unless it was there and is used
+	c := harness.Command{Args: []string{harness.Runtime(t), "list"}, Env: []string{"HOME=/"}}
+	c.Tune = func(cmd *exec.Cmd) {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: ordinary, Gid: ordinary}}
+	}
+	if r := c.Run(t); r.Code != 1 || r.Stderr != "rt: /run/rt: permission denied: a user who is not root sets XDG_RUNTIME_DIR, or gives --root\n" {
 		t.Error(r)
 	}
 }
