@@ -12,9 +12,9 @@ func verifyCommand() *cli.Command {
 		Name:      "verify",
 		Usage:     "compare a container with its config",
 		ArgsUsage: "<container-id>",
-		Description: `Reads back from the kernel what the container's processes really got - namespaces,
-limits, mounts, devices, credentials, capabilities, the seccomp filter - and
-prints each difference from config.json, a line each. The exit status is 1 if
+		Description: `Reads back from the kernel what the container's processes really got:
+namespaces, limits, mounts, devices, credentials, capabilities, the seccomp
+filter. Each difference from config.json is a line; the exit status is 1 if
 there are any. A program may change some of what it was given, so a created
 container that was not started tells most.`,
 		Before: operands(1, 1),
