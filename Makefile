@@ -23,7 +23,7 @@ include tests/tests.mk
 
 build: ## build ./rt, one static binary
 	@tests/install-deps build
-	go build -trimpath -tags '$(tags)' -ldflags '$(ldflags)' -o rt .
+	@eval "$$(tests/cc)"; set -x; go build -trimpath -tags '$(tags)' -ldflags '$(ldflags)' -o rt .
 
 demo: ## build rt, make a bundle and take a container through its life, showing each command
 	@tests/install-deps demo

@@ -98,9 +98,18 @@ static void tie(void)
 	must(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0, "prctl pdeathsig");
 }
 
-__attribute__((constructor)) static void boot(int argc, char **argv)
+/* arguments returns argv if there are n of them. Only glibc hands them to
+ * constructors, but the kernel lays out argc, argv, 0, environ for all. */
+static char **arguments(int n)
 {
-	if (argc != 3 || strcmp(argv[1], "init") != 0)
+	char **argv = environ - 1 - n;
+	return (intptr_t)argv[-1] == n ? argv : NULL;
+}
+
+__attribute__((constructor)) static void boot(void)
+{
+	char **argv = arguments(3);
+	if (!argv || strcmp(argv[1], "init") != 0)
 		return;
 	int fd = 0;
 	for (const char *p = argv[2]; *p >= '0' && *p <= '9' && fd < 1 << 20; p++)

@@ -13,6 +13,8 @@ __attribute__((constructor)) static void calm(void)
 	calm_slack = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
 	if (calm_slack > 0) /* 0: a real-time scheduling class has none */
 		prctl(PR_SET_TIMERSLACK, 2000000, 0, 0, 0);
-	/* One heap of the C library's for all threads: each would map 128 MiB. */
+#ifdef M_ARENA_MAX
+	/* One heap for all threads: glibc would map 128 MiB for each. */
 	mallopt(M_ARENA_MAX, 1);
+#endif
 }
