@@ -77,7 +77,7 @@ program's status; with 255 if it could not be run.`,
 			if o.ConsoleSocket != "" {
 				return errors.New("--console-socket: needs --detach")
 			}
-			return foreground(func(console *os.File) (*libcontainer.Process, error) {
+			return foreground(func(console libcontainer.Console) (*libcontainer.Process, error) {
 				o.Console = console
 				return ctr.Exec(o)
 			})

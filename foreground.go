@@ -10,9 +10,10 @@ import (
 
 // foreground starts a process and stays with it until it ends: signals are
 // passed on, and a terminal, if the process has one, is held. start gets the
-// socket over which init may send the terminal. The error is the exitStatus of
-// the process, unless start failed.
-func foreground(start func(console *os.File) (*libcontainer.Process, error)) error {
+// socket over which init may send the terminal, and the size of it, which must be
+// there before the program asks for it. The error is the exitStatus of the
+// process, unless start failed.
+func foreground(start func(libcontainer.Console) (*libcontainer.Process, error)) error {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -23,28 +24,16 @@ func foreground(start func(console *os.File) (*libcontainer.Process, error)) err
 	if err != nil {
 		return err
 	}
-	var term *terminal
-	var termErr error
-	received := make(chan struct{})
 	outer := outerTerminal()
-	receive := func() {
-		term, termErr = receiveTerminal(ours, outer)
-		close(received)
-	}
-	if outer != nil {
-		go receive() // the size must be there before the program asks for it
-	}
-	p, err := start(theirs)
+	width, height := sizeOf(outer)
+	p, err := start(libcontainer.Console{Socket: theirs, Width: width, Height: height})
 	theirs.Close()
-	if outer == nil {
-		receive()
-	}
-	<-received
 	if err != nil {
 		return err
 	}
-	if termErr != nil {
-		report.warn(termErr.Error())
+	term, err := receiveTerminal(ours, outer)
+	if err != nil {
+		report.warn(err.Error())
 	}
 	report.flush() // the container may take its time
 	if term != nil {

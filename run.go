@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"os"
 	"slices"
 
 	"github.com/c9b5e2ae/rt/libcontainer"
@@ -45,7 +44,7 @@ process.terminal of config.json is true, rt's own terminal becomes its terminal.
 				return errors.New("--console-socket: needs --detach")
 			}
 			created := false
-			err = foreground(func(console *os.File) (*libcontainer.Process, error) {
+			err = foreground(func(console libcontainer.Console) (*libcontainer.Process, error) {
 				o.Console = console
 				_, p, err := r.Create(o)
 				created = err == nil

@@ -30,6 +30,18 @@ func outerTerminal() *os.File {
 	return nil
 }
 
+// sizeOf is the size of a terminal, or 0.
+func sizeOf(t *os.File) (width, height uint16) {
+	if t == nil {
+		return 0, 0
+	}
+	size, err := unix.IoctlGetWinsize(int(t.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return 0, 0
+	}
+	return size.Col, size.Row
+}
+
 // receiveTerminal takes the master that init sends over the socket by
 // SCM_RIGHTS (unix(7)). It is nil if the other side closed without one: the
 // process has no terminal.

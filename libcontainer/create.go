@@ -13,18 +13,24 @@ import (
 // CreateOptions are the flags of create and run.
 type CreateOptions struct {
 	ID            string
-	Bundle        string   // made absolute by Create
-	PidFile       string   // gets init's pid, without a newline, once it waits
-	PidfdSocket   string   // Unix socket that gets init's pidfd
-	ConsoleSocket string   // Unix socket that gets the terminal
-	Console       *os.File // an open socket in its place: run in the foreground
-	PreserveFDs   int      // descriptors from 3 on that the container gets
-	ListenFDs     int      // how many more, by the protocol of sd_listen_fds(3)
+	Bundle        string  // made absolute by Create
+	PidFile       string  // gets init's pid, without a newline, once it waits
+	PidfdSocket   string  // Unix socket that gets init's pidfd
+	ConsoleSocket string  // Unix socket that gets the terminal
+	Console       Console // in its place: run in the foreground
+	PreserveFDs   int     // descriptors from 3 on that the container gets
+	ListenFDs     int     // how many more, by the protocol of sd_listen_fds(3)
 	NoPivot       bool
 	NoNewKeyring  bool
 	Start         bool // run: start at once. The program's process is the caller's child
 
 	raw []byte // the bytes of config.json
+}
+
+// A Console is where the terminal of a process in the foreground goes.
+type Console struct {
+	Socket        *os.File // gets the terminal; nil for none
+	Width, Height uint16   // of the terminal that it is shown on, 0 without: better than process.consoleSize
 }
 
 // Create makes a container and leaves its init waiting for start, or starts it

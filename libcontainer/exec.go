@@ -12,10 +12,10 @@ import (
 // ExecOptions are the flags of exec.
 type ExecOptions struct {
 	Process       *specs.Process
-	PidFile       string   // gets the pid, without a newline, once the program runs
-	PidfdSocket   string   // Unix socket that gets the pidfd
-	ConsoleSocket string   // Unix socket that gets the terminal
-	Console       *os.File // an open socket in its place: exec in the foreground
+	PidFile       string  // gets the pid, without a newline, once the program runs
+	PidfdSocket   string  // Unix socket that gets the pidfd
+	ConsoleSocket string  // Unix socket that gets the terminal
+	Console       Console // in its place: exec in the foreground
 	PreserveFDs   int
 	ListenFDs     int
 	Cgroup        []string // sub-cgroups to enter, "path" or "controller:path"; none: init's

@@ -192,7 +192,7 @@ func (h *host) poststop() error {
 }
 
 // terminal tells whether the process gets one, and who is to hold it.
-func (h *host) terminal() (socket string, file *os.File) {
+func (h *host) terminal() (socket string, console Console) {
 	if h.exec != nil {
 		return h.exec.ConsoleSocket, h.exec.Console
 	}
@@ -201,8 +201,8 @@ func (h *host) terminal() (socket string, file *os.File) {
 
 // connectConsole connects the socket over which init sends the terminal.
 func (h *host) connectConsole() error {
-	socket, file := h.terminal()
-	p := h.plan.Process
+	socket, console := h.terminal()
+	p, file := h.plan.Process, console.Socket
 	switch {
 	case p == nil || !p.Terminal:
 		if socket != "" {
@@ -224,6 +224,9 @@ func (h *host) connectConsole() error {
 		Width:    uint16(p.Width),
 		Height:   uint16(p.Height),
 		Device:   h.when == create,
+	}
+	if console.Width != 0 || console.Height != 0 {
+		h.init.Console.Width, h.init.Console.Height = console.Width, console.Height
 	}
 	return nil
 }
