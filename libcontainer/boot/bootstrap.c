@@ -106,7 +106,9 @@ static char **arguments(int n)
 	return (intptr_t)argv[-1] == n ? argv : NULL;
 }
 
-__attribute__((constructor)) static void boot(void)
+/* 101 is the first priority: package calm's constructor lowers the limit of open
+ * files, with which no descriptor could be received. */
+__attribute__((constructor(101))) static void boot(void)
 {
 	char **argv = arguments(3);
 	if (!argv || strcmp(argv[1], "init") != 0)

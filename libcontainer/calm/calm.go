@@ -3,7 +3,8 @@
 //
 // The main goroutine stays on the main thread, which is as it was. The other
 // threads are not, and nothing must be started from them that shall not inherit
-// their timer slack of 2 ms.
+// their timer slack of 2 ms. Unlike other Go programs this one keeps the limit of
+// open files that it was started with.
 package calm
 
 // #include "calm.h"
@@ -11,6 +12,7 @@ import "C"
 
 import (
 	"runtime"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,4 +22,7 @@ func init() {
 	if C.calm_slack > 0 {
 		unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(C.calm_slack), 0, 0, 0)
 	}
+	// By package syscall, which then forgets the limit that it has found and would
+	// give to every program that it starts.
+	syscall.Setrlimit(unix.RLIMIT_NOFILE, &syscall.Rlimit{Cur: uint64(C.calm_nofile.rlim_cur), Max: uint64(C.calm_nofile.rlim_max)})
 }

@@ -2,8 +2,11 @@
 #define RT_CALM_H
 
 #include <stdint.h>
+#include <sys/resource.h>
 
 /* The timer slack that this process was started with, ns; 0: it has none. */
 extern int64_t calm_slack;
+/* Its limit of open files. */
+extern struct rlimit calm_nofile;
 
 #endif

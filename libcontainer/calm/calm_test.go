@@ -3,7 +3,11 @@ package calm
 import (
 	"fmt"
 	"os"
+	"os/exec"
+	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // The main thread of this process has the slack of its parent's, whatever the
@@ -33,5 +37,25 @@ func TestTimerSlack(t *testing.T) {
 	}
 	if calm == 0 {
 		t.Error("no thread of the Go runtime has a slack of 2 ms")
+	}
+}
+
+// This process and what it starts have the limit of their parent's.
+func TestLimit(t *testing.T) {
+	if os.Getenv("CALM_CHILD") != "" {
+		var l unix.Rlimit
+		err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l)
+		out, outErr := exec.Command("sh", "-c", "ulimit -Sn; ulimit -Hn").Output()
+		fmt.Println(l, err, strings.Fields(string(out)), outErr)
+		os.Exit(0)
+	}
+	for _, soft := range []int{64, 77, 1024} {
+		cmd := exec.Command("sh", "-c", `ulimit -Sn 64; ulimit -Hn 2000; ulimit -Sn "$1"; exec "$0" -test.run=Limit`, os.Args[0], fmt.Sprint(soft))
+		cmd.Env = append(os.Environ(), "CALM_CHILD=1")
+		out, err := cmd.Output()
+		want := fmt.Sprintf("{%d 2000} <nil> [%[1]d 2000] <nil>\n", soft)
+		if err != nil || string(out) != want {
+			t.Errorf("with %d: %q, %v, want %q", soft, out, err, want)
+		}
 	}
 }
