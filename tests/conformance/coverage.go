@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -34,12 +35,13 @@ func Checks(dir string) (map[string]string, error) {
 	}
 	checks := map[string]string{}
 	for _, d := range decls {
-		name := declared(d)
-		if _, function := d.(*ast.FuncDecl); !function {
-			name = user(decls, name)
+		ids := slices.Collect(idsOf(d))
+		if len(ids) == 0 {
+			continue
 		}
-		for id := range idsOf(d) {
-			if checks[id] != "" {
+		name := test(decls, declared(d), map[string]bool{})
+		for _, id := range ids {
+			if _, twice := checks[id]; twice {
 				return nil, fmt.Errorf("%s is checked twice", id)
 			}
 			checks[id] = name
@@ -63,21 +65,33 @@ func declared(d ast.Decl) string {
 	return ""
 }
 
-// user is the first function that has the name of a table in it.
-func user(decls []ast.Decl, table string) string {
+// test is the first test that has the name of a table or of another function in it,
+// or in a function that it uses.
+func test(decls []ast.Decl, name string, seen map[string]bool) string {
+	if strings.HasPrefix(name, "Test") {
+		return name
+	}
+	seen[name] = true
 	for _, d := range decls {
 		f, ok := d.(*ast.FuncDecl)
-		found := false
-		ast.Inspect(d, func(n ast.Node) bool {
-			i, is := n.(*ast.Ident)
-			found = found || ok && is && i.Name == table
-			return !found
-		})
-		if found {
-			return f.Name.Name
+		if !ok || seen[f.Name.Name] || !mentions(f, name) {
+			continue
+		}
+		if found := test(decls, f.Name.Name, seen); found != "" {
+			return found
 		}
 	}
-	return table
+	return ""
+}
+
+func mentions(f *ast.FuncDecl, name string) bool {
+	found := false
+	ast.Inspect(f, func(n ast.Node) bool {
+		i, ok := n.(*ast.Ident)
+		found = found || ok && i.Name == name
+		return !found
+	})
+	return found
 }
 
 // idsOf yields the ids that a declaration names.

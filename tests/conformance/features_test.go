@@ -201,9 +201,8 @@ func TestFeaturesOfSeccomp(t *testing.T) {
 			if action == "SCMP_ACT_NOTIFY" {
 				a := newAgent(t)
 				c := harness.New(t, notify(a.path))
-				running := c.Command("create", "--bundle", c.Bundle, c.ID).Start(t)
-				a.receive(t)
-				if r := running.Wait(); r.Code != 0 {
+				go a.receive()
+				if r, ok := create(c); !ok {
 					t.Error(r)
 				}
 				continue
@@ -220,7 +219,13 @@ func TestFeaturesOfSeccomp(t *testing.T) {
 	sentence(t, "linuxFeaturesSeccomp.3", func(t *testing.T) {
 		f, c := of(t)
 		for _, arch := range f.Archs {
-			accepted(t, c, "linux.seccomp", fmt.Sprintf(`{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64", %q], "syscalls": [{"names": ["swapoff"], "action": "SCMP_ACT_ERRNO"}]}`, arch))
+			with(t, c, "linux.seccomp", fmt.Sprintf(`{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64", %q], "syscalls": [{"names": ["swapoff"], "action": "SCMP_ACT_ERRNO"}]}`, arch))
+			r, ok := create(c)
+			if ok {
+				c.Delete("--force")
+			} else if isRT(t) || !strings.Contains(r.Stderr, "out of domain") { // by libseccomp, of another byte order
+				t.Errorf("%s: %s", arch, r.Stderr)
+			}
 		}
 	})
 	flags := func(t *testing.T, c *harness.Container, list []string) {

@@ -53,14 +53,17 @@ case $kind in
 *) pid=$(tr -d ' \n' <$out.state | sed -n 's/.*"pid":\([0-9]*\).*/\1/p') ;;
 esac
 cat /proc/self/mountinfo >$out.mounts
-if [ -z "$pid" ]; then
+case $kind in
+poststop*)
 	ls -d /sys/fs/cgroup/$cgroup /sys/fs/cgroup/*/$cgroup 2>/dev/null >$out.cgroups
-else
+	;;
+*)
 	tr '\0' ' ' </proc/$pid/cmdline >$out.program
 	readlink /proc/$pid/ns/net >$out.net
 	cat /proc/$pid/mountinfo >$out.init
 	ls -d /proc/$pid/root$dir/../marker 2>/dev/null >$out.root
-fi
+	;;
+esac
 sleep 0.05
 echo $kind >>$dir/order
 `

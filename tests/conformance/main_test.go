@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -56,12 +57,13 @@ func roomy() error {
 	return unix.Mount("tmpfs", "/var/tmp", "tmpfs", 0, "mode=1777")
 }
 
-// v1Only hides the v2 hierarchy of a hybrid host if RT_CONFORMANCE_V1 is set: crun
-// refuses a host whose v2 hierarchy has controllers. It is left out of a new tree,
-// for below its mount is a directory that a runtime would take for a hierarchy.
+// v1Only hides the v2 hierarchy of a hybrid host from crun, which refuses a host
+// whose v2 hierarchy has controllers. It is left out of a new tree, for below its
+// mount is a directory that a runtime would take for a hierarchy.
 func v1Only() error {
 	const root, tree = "/sys/fs/cgroup", "/var/tmp"
-	if os.Getenv("RT_CONFORMANCE_V1") == "" || !needs.Have("hybrid") {
+	first, _ := exec.Command(os.Getenv("RUNTIME"), "--version").Output() // none is rt
+	if !strings.HasPrefix(string(first), "crun version ") || !needs.Have("hybrid") {
 		return nil
 	}
 	if err := unix.Mount("tmpfs", tree, "tmpfs", 0, "mode=755"); err != nil {

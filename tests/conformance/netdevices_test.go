@@ -132,7 +132,7 @@ func TestNetDevices(t *testing.T) {
 	})
 	sentence(t, "configLinuxNetworkDevices.2", func(t *testing.T) {
 		c := harness.New(t, devices(map[string]specs.LinuxNetDevice{"nosuch0": {}}))
-		refused(t, c, `network devices: linux.netDevices["nosuch0"]: the host has no such interface`)
+		refused(t, c, `linux.netDevices["nosuch0"]: the host has no such interface`)
 		c = harness.New(t, devices(map[string]specs.LinuxNetDevice{"lo": {Name: "lo2"}}))
 		refused(t, c, ``)
 	})
@@ -150,7 +150,7 @@ func TestNetDevicesOfJoinedNamespace(t *testing.T) {
 	sentence(t, "configLinuxNetworkDevices.3", func(t *testing.T) {
 		veth(t, "clash")
 		c := harness.New(t, join, devices(map[string]specs.LinuxNetDevice{"clash": {Name: "taken"}}))
-		refused(t, c, `network devices: linux.netDevices["clash"]: name: the container has an interface "taken" already`)
+		refused(t, c, `linux.netDevices["clash"]: name: the container has an interface "taken" already`)
 		if l := links(t)["clash"]; l.global() != "10.9.9.1/24 2001:db8::1/64" {
 			t.Errorf("after it the interface is %+v", l)
 		}

@@ -1,0 +1,22 @@
+#   make conformance           every sentence of the runtime specification, on this machine
+#   make conformance RUNTIME=crun
+#   make conformance-table     rt, runc and crun, and docs/conformance.md (after make lab)
+
+CONFORMANCE := .cache/conformance
+PEERS ?= runc crun
+
+.PHONY: conformance conformance-table
+
+conformance: test-programs
+	@mkdir -p $(CONFORMANCE)
+	@tests/conformance/run '$(or $(RUNTIME),$(RESULTS)/rt)' $(CONFORMANCE)/$(notdir $(or $(RUNTIME),rt)).json
+
+conformance-table: test-programs
+	@mkdir -p $(CONFORMANCE)
+	@tests/conformance/run $(RESULTS)/rt $(CONFORMANCE)/rt.json
+	@for peer in $(PEERS); do tests/conformance/run $$peer $(CONFORMANCE)/$$peer.json || true; done
+	@go run ./tests/conformance/table \
+		rt=$(RESULTS)/rt:$(CONFORMANCE)/rt.json$(subst $() ,,$(patsubst %,$(comma)%,$(wildcard $(RESULTS)/lab-*.json))) \
+		$(foreach peer,$(PEERS),$(peer)=$(peer):$(CONFORMANCE)/$(peer).json)
+
+comma := ,
