@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/c9b5e2ae/rt/libcontainer/boot"
 	"github.com/c9b5e2ae/rt/libcontainer/cgroups"
@@ -54,8 +55,16 @@ func (h *host) findCgroup() (err error) {
 	return err
 }
 
+// removeCgroup gives a cgroup that is still busy more time than delete does: of a
+// container that did not come to be, nobody can delete what is left.
 func (h *host) removeCgroup() error {
-	return errors.Join(h.cgroup.Kill(), h.cgroup.Remove())
+	deadline := time.Now().Add(endTime)
+	for {
+		err := errors.Join(h.cgroup.Kill(), h.cgroup.Remove())
+		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 // placeRoot is for a container without a mount namespace. Create mounts its root
