@@ -16,15 +16,16 @@ import (
 func TestMain(m *testing.M) { harness.Main(m) }
 
 // A box is a place for an engine: mount, network and pid namespaces of its own with
-// an empty /run and /tmp. Whatever the engine leaves there ends with the box.
+// an empty /run. Whatever the engine leaves there ends with the box.
 type box struct {
-	t   *testing.T
-	pid string // of its first process, as the host sees it
+	t         *testing.T
+	pid       string // of its first process, as the host sees it
+	temporary string // in place of /tmp: containerd leaves files there when it is slow
 }
 
 // initScript sets the box up and then waits for orphans, as the first process must.
 const initScript = `
-	mount -t tmpfs tmpfs /tmp && mount -t tmpfs tmpfs /run && mkdir /run/lock
+	mount -t tmpfs tmpfs /run && mkdir /run/lock
 	ip link set lo up
 	echo ready
 	while :; do sleep 1000 & wait; done`
@@ -42,7 +43,7 @@ func newBox(t *testing.T) *box {
 		syscall.Kill(atoi(t, pid), syscall.SIGKILL)
 		running.Wait()
 	})
-	return &box{t, pid}
+	return &box{t, pid, harness.Dir(t)}
 }
 
 // command is a program in the box.
@@ -50,7 +51,7 @@ func (b *box) command(args ...string) harness.Command {
 	return harness.Command{
 		Args: append([]string{"nsenter", "--target", b.pid, "--mount", "--net", "--pid", "--"}, args...),
 		// Of its environment an engine hands down what it doesn't know.
-		Env:   []string{"NOTIFY_SOCKET=", "XDG_RUNTIME_DIR="},
+		Env:   []string{"NOTIFY_SOCKET=", "XDG_RUNTIME_DIR=", "TMPDIR=" + b.temporary},
 		Limit: time.Minute,
 	}
 }

@@ -220,7 +220,8 @@ func dockerUpdate(t *testing.T, d *docker) {
 }
 
 func dockerOutOfMemory(t *testing.T, d *docker) {
-	r := d.do(run("--name", "oom", "--memory", "16m", "--memory-swap", "16m", "box", "sh", "-c", "dd if=/dev/zero of=/dev/null bs=100M count=1; exit 8")...)
+	// The shim listens for such events only a moment after start.
+	r := d.do(run("--name", "oom", "--memory", "16m", "--memory-swap", "16m", "box", "sh", "-c", "sleep 1; dd if=/dev/zero of=/dev/null bs=100M count=1; exit 8")...)
 	if r.Code != 8 && r.Code != 137 {
 		t.Error(r)
 	}

@@ -26,6 +26,21 @@ func Runtime(t testing.TB) string {
 	return built(t, buildRT)
 }
 
+// PublicRuntime returns a copy of the program under test in a place that every user
+// can look up: the checkout may lie below /root.
+func PublicRuntime(t testing.TB) string {
+	t.Helper()
+	program, err := os.ReadFile(Runtime(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(Dir(t), "rt")
+	if err := os.WriteFile(path, program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // FaultyRuntime returns rt built with fault points: RT_FAULT=STEP=ERRNO makes a
 // step fail. It skips the test when another program than rt is tested.
 func FaultyRuntime(t testing.TB) string {

@@ -58,7 +58,7 @@ func TestRootlessWithoutRuntimeDirectory(t *testing.T) {
 		t.Skip("everybody may use /run/rt")
 	}
 	defer os.Remove("/run/rt") // unless it was there and is used
-	c := harness.Command{Args: []string{harness.Runtime(t), "list"}, Env: []string{"HOME=/"}}
+	c := harness.Command{Args: []string{harness.PublicRuntime(t), "list"}, Env: []string{"HOME=/"}}
 	c.Tune = func(cmd *exec.Cmd) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: ordinary, Gid: ordinary}}
 	}

@@ -21,6 +21,7 @@ const ordinary = 54321
 // rootless makes a container that an ordinary user runs, mapped to root inside.
 func rootless(t *testing.T, changes ...harness.Change) *harness.Container {
 	c := harness.New(t, changes...)
+	c.Runtime = harness.PublicRuntime(t)
 	c.Edit(func(s *specs.Spec) {
 		harness.UserNamespace(ordinary)(s)
 		s.Linux.UIDMappings = []specs.LinuxIDMapping{{HostID: ordinary, Size: 1}}
