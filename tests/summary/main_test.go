@@ -55,8 +55,8 @@ func TestSumUpOfMachines(t *testing.T) {
 	dir := t.TempDir()
 	var files []string
 	for _, r := range []Results{
-		{Machine: "host", Passed: []string{"p A", "p B"}, Skipped: map[string]string{"p C": "needs x", "p D": "needs y"}},
-		{Machine: "v2", Passed: []string{"p C", "p B"}, Skipped: map[string]string{"p D": "needs y"}},
+		{Machine: "host", Passed: []string{"p A", "p B"}, Skipped: map[string]string{"p C": "needs x", "p D": "needs y", "p/q E": "needs z"}},
+		{Machine: "v2", Passed: []string{"p C", "p B", "p/q E/one", "p/q E/two"}, Skipped: map[string]string{"p D": "needs y"}},
 	} {
 		text, err := json.Marshal(r)
 		if err != nil {
@@ -72,7 +72,7 @@ func TestSumUpOfMachines(t *testing.T) {
 	if err := sumUp(&out, files); err != nil {
 		t.Error(err)
 	}
-	if !strings.HasSuffix(out.String(), "ran nowhere (needs y): 1\n    p D\n3 passed, 0 failed, 1 skipped\n") {
+	if !strings.HasSuffix(out.String(), "ran nowhere (needs y): 1\n    p D\n5 passed, 0 failed, 1 skipped\n") {
 		t.Error(out.String())
 	}
 }

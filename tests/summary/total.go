@@ -37,9 +37,12 @@ func sumUp(out io.Writer, files []string) error {
 		}
 		maps.Copy(skipped, m.Skipped)
 	}
-	for name := range skipped {
-		if passed[name] || failed[name] != "" {
-			delete(skipped, name)
+	// A test that a machine skipped as a whole has subtests on another.
+	for _, m := range machines {
+		for _, name := range append(m.Passed, m.Failed...) {
+			for ; name != ""; name = parent(name) {
+				delete(skipped, name)
+			}
 		}
 	}
 	for name := range failed {
@@ -54,6 +57,15 @@ func sumUp(out io.Writer, files []string) error {
 		return fmt.Errorf("%d failed", len(failed))
 	}
 	return nil
+}
+
+// parent is the test that a subtest belongs to, and "" for one that is none.
+func parent(name string) string {
+	test := strings.LastIndexByte(name, ' ') // package paths have slashes too
+	if i := strings.LastIndexByte(name, '/'); i > test && test >= 0 {
+		return name[:i]
+	}
+	return ""
 }
 
 // showSkipped lists what ran on no machine, by reason.
