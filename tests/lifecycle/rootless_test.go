@@ -46,7 +46,7 @@ func rootless(t *testing.T, changes ...harness.Change) *harness.Container {
 func as(t *testing.T, c *harness.Container, args ...string) harness.Result {
 	t.Helper()
 	command := c.Command(args...)
-	command.Env = append(command.Env, "XDG_RUNTIME_DIR=", "HOME=/")
+	command.Env = append(command.Env, "XDG_RUNTIME_DIR=", "HOME=/", "USER=root") // of whoever typed su
 	command.Tune = func(cmd *exec.Cmd) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: ordinary, Gid: ordinary}}
 	}
