@@ -28,6 +28,7 @@ type host struct {
 	init      InitPlan
 	dir       *dir
 	state     *saved
+	unified   bool // the host has cgroup v2 alone
 	cgroup    *cgroups.Cgroup
 	birth     *os.File // directory of the cgroup2 that init is born in; nil for none
 	userns    *os.File // of the container, for idmapped mounts; nil without one
@@ -44,10 +45,10 @@ var hostSteps = []step[*host]{
 	{"plan", both, (*host).makePlan}, // before the first side effect, with all problems at once
 	{"claim", create, (*host).claim}, // mkdir decides who gets the id; the intent is on disk from here on
 	{"console socket", both, (*host).connectConsole},
-	{"cgroup", both, (*host).prepareCgroup}, // before the clone, which can put init there at birth
 	{"intelRdt", create, (*host).createIntelRdt},
 	{"root", both, (*host).placeRoot}, // before the clone: init finds it in its place
 	{"launch", both, (*host).launch},
+	{"cgroup", both, (*host).prepareCgroup},       // while init's image is loaded; launch has done it where init is born in its cgroup
 	{"join intelRdt", both, (*host).joinIntelRdt}, // while init has one thread
 	{"bootstrap", both, (*host).sendBootstrap},    // init joins its cgroup as its first deed
 	{"record", create, (*host).record},            // from here on delete --force finds init
@@ -85,6 +86,7 @@ func (h *host) makePlan() error {
 	if err != nil {
 		return err
 	}
+	h.unified = facts.CgroupMode == config.CgroupV2
 	ps := &config.Problems{}
 	if h.exec != nil {
 		h.plan = planExec(h.spec, h.exec.Process, facts, ps)

@@ -19,13 +19,15 @@ import (
 // prepareCgroup makes the container's cgroup, or finds it for exec, and opens
 // what init needs to join it.
 func (h *host) prepareCgroup() (err error) {
+	if h.cgroup != nil {
+		return nil
+	}
 	if h.exec != nil {
 		return h.findCgroup()
 	}
 	if h.cgroup, err = h.plan.Cgroup.Create(); err != nil {
 		return err
 	}
-	h.undo.push(h.removeCgroup)
 	if h.bootstrap.Cgroups, err = h.cgroup.Joins(); err != nil {
 		return err
 	}
@@ -58,6 +60,9 @@ func (h *host) findCgroup() (err error) {
 // removeCgroup gives a cgroup that is still busy more time than delete does: of a
 // container that did not come to be, nobody can delete what is left.
 func (h *host) removeCgroup() error {
+	if h.cgroup == nil {
+		return nil
+	}
 	deadline := time.Now().Add(endTime)
 	for {
 		err := errors.Join(h.cgroup.Kill(), h.cgroup.Remove())
@@ -125,6 +130,16 @@ const whole = unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWNET | unix.CL
 
 // launch starts the process that becomes init; it waits for its bootstrap.
 func (h *host) launch() error {
+	if h.create != nil {
+		h.undo.push(h.removeCgroup) // after init, which is in it, was killed
+	}
+	if h.unified {
+		// clone can put init into a cgroup of v2, and only clone does so without
+		// waiting for all CPUs.
+		if err := h.prepareCgroup(); err != nil {
+			return &placedError{"cgroup", err}
+		}
+	}
 	create, err := h.joins()
 	if err != nil {
 		return err
@@ -152,7 +167,11 @@ func (h *host) launch() error {
 		l.Stdio = stdio()
 	}
 	l.Cgroup = h.birth
-	l.Cloneflags = h.split(create)
+	var early uint32
+	l.Cloneflags, early = h.split(create)
+	if err := socket.SendUnshare(early); err != nil {
+		return err
+	}
 	if h.plan.Process != nil {
 		// config.md, "execCPUAffinity": init is born with it.
 		undo, err := h.plan.Process.SetInitialAffinity()
@@ -191,9 +210,9 @@ func (h *host) join(f *os.File, flag uint32) {
 	h.bootstrap.Types = append(h.bootstrap.Types, flag)
 }
 
-// split decides which of the new namespaces clone makes, and leaves the others
-// to the constructor of init.
-func (h *host) split(create uint32) (cloneflags uintptr) {
+// split decides which of the new namespaces clone makes, and which the constructor
+// of init makes before its bootstrap comes; the others it makes after it.
+func (h *host) split(create uint32) (cloneflags uintptr, early uint32) {
 	b := &h.bootstrap
 	joined := uint32(0)
 	for _, t := range b.Types {
@@ -207,12 +226,15 @@ func (h *host) split(create uint32) (cloneflags uintptr) {
 	b.Offsets = create&unix.CLONE_NEWTIME != 0 && len(h.plan.Namespaces.TimeOffsets) > 0
 	b.Unshare = create &^ unix.CLONE_NEWUSER
 	if !later {
-		cloneflags = uintptr(create & whole)
+		// A network namespace takes longer than all others together: init makes
+		// its own while rt makes the cgroup.
+		early = create & unix.CLONE_NEWNET
+		cloneflags = uintptr(create & whole &^ early)
 		b.Unshare &^= whole
 	}
 	// A process enters a pid or time namespace only by being born there.
 	b.Fork = (joined|b.Unshare)&(unix.CLONE_NEWPID|unix.CLONE_NEWTIME) != 0
-	return cloneflags
+	return cloneflags, early
 }
 
 // stdio are rt's own descriptors 0 to 2; nil for one that is closed.

@@ -129,6 +129,8 @@ __attribute__((constructor(101))) static void boot(void)
 	struct bootstrap b;
 	int fds[BOOT_MAX_FDS];
 	int n = receive(&b, fds);
+	for (; n == 0 && b.more; n = receive(&b, fds))
+		must(unshare((int)b.unshare) == 0, "unshare");
 	if (n < 0 || b.njoin > 8 || (uint32_t)n != b.ncgroup + b.njoin)
 		_exit(1);
 
