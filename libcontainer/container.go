@@ -3,13 +3,13 @@ package libcontainer
 import (
 	"errors"
 	"os"
-	"os/user"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/c9b5e2ae/rt/libcontainer/boot"
 	"github.com/c9b5e2ae/rt/libcontainer/cgroups"
+	"github.com/c9b5e2ae/rt/libcontainer/config"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
@@ -49,8 +49,22 @@ func (c *Container) owner() string {
 		return "root" // passwd(5) need not be read for it
 	}
 	id := strconv.Itoa(int(st.Uid))
-	if u, err := user.LookupId(id); err == nil {
-		return u.Username
+	passwd, err := config.ReadFile("/etc/passwd", 1<<20)
+	if err != nil {
+		return id
+	}
+	return userName(string(passwd), id)
+}
+
+// userName finds the name of a uid in passwd(5); the number is the name of one
+// that is not there. os/user would take $USER for it.
+func userName(passwd, id string) string {
+	for line := range strings.Lines(passwd) {
+		name, rest, _ := strings.Cut(line, ":")
+		_, rest, _ = strings.Cut(rest, ":")
+		if uid, _, ok := strings.Cut(rest, ":"); ok && uid == id && name != "" {
+			return name
+		}
 	}
 	return id
 }
