@@ -43,15 +43,14 @@ process.terminal of config.json is true, rt's own terminal becomes its terminal.
 			if o.ConsoleSocket != "" {
 				return errors.New("--console-socket: needs --detach")
 			}
-			created := false
-			err = foreground(func(console libcontainer.Console) (*libcontainer.Process, error) {
+			var created *libcontainer.Container
+			err = foreground(func(console libcontainer.Console) (p *libcontainer.Process, err error) {
 				o.Console = console
-				_, p, err := r.Create(o)
-				created = err == nil
+				created, p, err = r.Create(o)
 				return p, err
 			})
-			if created && !c.Bool("keep") {
-				if err := r.Delete(o.ID, true); err != nil {
+			if created != nil && !c.Bool("keep") {
+				if err := created.Delete(); err != nil {
 					report.warn("delete: " + err.Error())
 				}
 			}

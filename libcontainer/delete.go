@@ -44,6 +44,20 @@ func (r *Runtime) Delete(id string, force bool) error {
 	return c.destroy(plan)
 }
 
+// Delete removes the container, by force, with what this process knows of it:
+// since it has created it nobody else has written its state. That somebody else
+// has deleted it is no error.
+func (c *Container) Delete() error {
+	err := c.dir.lock()
+	if errors.Is(err, ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return c.destroy(hooks.PlanHooks(c.conf, &config.Problems{}))
+}
+
 // endTime is how long a killed container may take to end: a process in an
 // uninterruptible sleep holds its cgroup.
 const endTime = 10 * time.Second

@@ -134,9 +134,30 @@ func (d *dir) close() {
 // is no fsync: state must outlive the process, not the kernel.
 func (d *dir) write(name string, data []byte) error {
 	temporary := name + ".new"
-	fd, err := unix.Openat(d.fd, temporary, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	err := d.put(temporary, unix.O_TRUNC, data)
+	if err == nil {
+		err = unix.Renameat(d.fd, temporary, d.fd, name)
+	}
 	if err != nil {
-		return fmt.Errorf("create %q: %w", filepath.Join(d.path, temporary), err)
+		unix.Unlinkat(d.fd, temporary, 0)
+		return fmt.Errorf("write %q: %w", filepath.Join(d.path, name), err)
+	}
+	return nil
+}
+
+// create writes a file that is not there yet, and that nobody reads before the
+// lock is free.
+func (d *dir) create(name string, data []byte) error {
+	if err := d.put(name, unix.O_EXCL, data); err != nil {
+		return fmt.Errorf("write %q: %w", filepath.Join(d.path, name), err)
+	}
+	return nil
+}
+
+func (d *dir) put(name string, flags int, data []byte) error {
+	fd, err := unix.Openat(d.fd, name, unix.O_WRONLY|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC|flags, 0o600)
+	if err != nil {
+		return err
 	}
 	for at := 0; at < len(data) && err == nil; {
 		var n int
@@ -149,14 +170,7 @@ func (d *dir) write(name string, data []byte) error {
 	if closeErr := unix.Close(fd); err == nil {
 		err = closeErr
 	}
-	if err == nil {
-		err = unix.Renameat(d.fd, temporary, d.fd, name)
-	}
-	if err != nil {
-		unix.Unlinkat(d.fd, temporary, 0)
-		return fmt.Errorf("write %q: %w", filepath.Join(d.path, name), err)
-	}
-	return nil
+	return err
 }
 
 const maxState = 32 << 20 // annotations are part of it, and config.json may have 16 MiB
@@ -177,17 +191,32 @@ func (d *dir) has(name string) bool {
 
 // remove removes the directory with all that rt put into it. Gone is fine.
 func (d *dir) remove() error {
-	entries, err := os.ReadDir("/proc/self/fd/" + strconv.Itoa(d.fd))
+	// These are all files of a container that has come to its end in order.
+	for _, name := range []string{configFile, stateFile, startSock} {
+		unix.Unlinkat(d.fd, name, 0)
+	}
+	err := unix.Rmdir(d.path)
+	if errors.Is(err, unix.ENOTEMPTY) {
+		if err = d.empty(); err == nil {
+			err = unix.Rmdir(d.path)
+		}
+	}
 	if err != nil && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("read %q: %w", d.path, err)
+		return fmt.Errorf("remove %q: %w", d.path, err)
+	}
+	return nil
+}
+
+// empty removes all files of the directory.
+func (d *dir) empty() error {
+	entries, err := os.ReadDir("/proc/self/fd/" + strconv.Itoa(d.fd))
+	if err != nil {
+		return err
 	}
 	for _, e := range entries {
 		if err := unix.Unlinkat(d.fd, e.Name(), 0); err != nil && !errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("remove %q: %w", filepath.Join(d.path, e.Name()), err)
+			return err
 		}
-	}
-	if err := unix.Rmdir(d.path); err != nil && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("remove %q: %w", d.path, err)
 	}
 	return nil
 }

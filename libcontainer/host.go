@@ -179,7 +179,7 @@ func (h *host) claim() error {
 	if err := h.dir.writeState(h.state); err != nil {
 		return err
 	}
-	if err := h.dir.write(configFile, o.raw); err != nil {
+	if err := h.dir.create(configFile, o.raw); err != nil {
 		return err
 	}
 	h.undo.push(h.poststop) // runtime.md, "Lifecycle" 13: also after a failed create
