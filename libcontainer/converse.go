@@ -20,6 +20,7 @@ import (
 func (h *host) sendPlan() (err error) {
 	i := &h.init
 	i.Process = h.plan.Process
+	i.Traced = h.r.Trace != nil
 	i.PreserveFDs, i.ListenFDs = h.preserve()
 	i.Keyring = h.keyring()
 	if h.when == create {
@@ -223,6 +224,9 @@ func (h *host) sendListener(fd int) error {
 }
 
 func (h *host) addTimeline(data []byte) error {
+	if h.r.Trace == nil {
+		return nil
+	}
 	var rows struct{ Rows []Row }
 	if err := boot.Decode(data, nil, &rows); err != nil {
 		return err

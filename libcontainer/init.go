@@ -102,6 +102,9 @@ func (i *initSide) receive() error {
 	if err := i.socket.ReceivePlan(&i.InitPlan); err != nil {
 		return errAbandoned
 	}
+	if !i.Traced {
+		i.trace = nil
+	}
 	i.trace.add("init", "receive plan", begin, nil)
 	if err := process.CloseFDs(i.PreserveFDs); err != nil {
 		return fmt.Errorf("init: %w", err)
@@ -304,9 +307,12 @@ func (i *initSide) findExecutable() error {
 	return i.Process.FindExecutable()
 }
 
-// ready says that everything that can fail is done, with the timeline so far,
-// and waits for rt's commit.
+// ready says that everything that can fail is done, with the timeline so far if
+// there is one, and waits for rt's commit.
 func (i *initSide) ready() error {
+	if i.trace == nil {
+		return i.ask(boot.Ready, 0, nil)
+	}
 	rows := struct{ Rows []Row }{i.hostTime(i.trace.Rows())}
 	data, _, err := boot.Encode(&rows)
 	if err != nil {

@@ -51,6 +51,7 @@ type InitPlan struct {
 	PreserveFDs int
 	ListenFDs   int // of them, those of sd_listen_fds(3)
 	NoPivot     bool
+	Traced      bool // rt wants a timeline
 	Loopback    bool // a new network namespace: bring its loopback up
 }
 

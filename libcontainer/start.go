@@ -42,7 +42,7 @@ func (r *Runtime) Start(id string) error {
 		return errors.New("cannot start a container whose config.json has no process")
 	}
 	plan := hooks.PlanHooks(s, &config.Problems{}) // create has refused a bad one
-	begin := monotonic()
+	begin := r.Trace.now()
 	err = c.release()
 	r.Trace.add("host", "start", begin, err)
 	if err != nil {

@@ -31,7 +31,7 @@ func walk[Side any](side Side, steps []step[Side], w when, name, prefix string, 
 		if s.when&w == 0 {
 			continue
 		}
-		begin := monotonic()
+		begin := trace.now()
 		err := before()
 		if err == nil {
 			err = fault(s.name)

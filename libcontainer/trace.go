@@ -30,6 +30,14 @@ func (t *Trace) Rows() []Row {
 	return append([]Row(nil), t.rows...)
 }
 
+// now is the time for Begin; nothing where nothing is recorded.
+func (t *Trace) now() int64 {
+	if t == nil {
+		return 0
+	}
+	return monotonic()
+}
+
 func (t *Trace) add(side, name string, begin int64, err error) {
 	if t == nil {
 		return
