@@ -13,8 +13,9 @@ conformance: test-programs
 
 conformance-table: test-programs
 	@mkdir -p $(CONFORMANCE)
-	@tests/conformance/run $(RESULTS)/rt $(CONFORMANCE)/rt.json
-	@for peer in $(PEERS); do tests/conformance/run $$peer $(CONFORMANCE)/$$peer.json || true; done
+	@for runtime in $(RESULTS)/rt $(PEERS); do \
+		tests/conformance/run $$runtime $(CONFORMANCE)/$$(basename $$runtime).json || true; \
+	done
 	@go run ./tests/conformance/table \
 		rt=$(RESULTS)/rt:$(CONFORMANCE)/rt.json$(subst $() ,,$(patsubst %,$(comma)%,$(wildcard $(RESULTS)/lab-*.json))) \
 		$(foreach peer,$(PEERS),$(peer)=$(peer):$(CONFORMANCE)/$(peer).json)

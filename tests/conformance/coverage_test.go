@@ -1,6 +1,10 @@
 package conformance
 
-import "testing"
+import (
+	"os"
+	"strings"
+	"testing"
+)
 
 func TestEverySentence(t *testing.T) {
 	all, err := Sentences(specification(t))
@@ -27,5 +31,22 @@ func TestEverySentence(t *testing.T) {
 	}
 	for id := range why {
 		t.Errorf("there is a reason for %s, which is not in the specification", id)
+	}
+}
+
+// The table is made by hand, so it may be of an older specification.
+func TestTableIsWhole(t *testing.T) {
+	all, err := Sentences(specification(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := os.ReadFile("../../docs/conformance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		if !strings.Contains(string(table), "\n| "+s.ID+" |") {
+			t.Errorf("docs/conformance.md lacks %s: run make conformance-table", s.ID)
+		}
 	}
 }

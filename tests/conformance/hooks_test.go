@@ -18,7 +18,7 @@ var kinds = strings.Fields("prestart createRuntime createContainer startContaine
 func hooksOf(h *specs.Hooks, kind string) *[]specs.Hook {
 	switch kind {
 	case "prestart":
-		return &h.Prestart
+		return &h.Prestart //nolint:staticcheck // deprecated, and in use
 	case "createRuntime":
 		return &h.CreateRuntime
 	case "createContainer":

@@ -108,7 +108,7 @@ func TestCreateFails(t *testing.T) {
 			after = host(t, c)
 		}
 		if after != before {
-			left = append(left, fmt.Sprintf("%s: the host was\n%s\nand is\n%s", f.name, before, after))
+			left = append(left, f.name+": there is also\n"+more(before, after))
 			before = after
 		}
 	}
@@ -122,6 +122,17 @@ func TestCreateFails(t *testing.T) {
 			t.Error(text)
 		}
 	})
+}
+
+// more are the lines of after that before has not.
+func more(before, after string) string {
+	var lines []string
+	for line := range strings.SplitSeq(after, "\n") {
+		if !strings.Contains("\n"+before+"\n", "\n"+line+"\n") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // host is what an operation without effect leaves as it is.

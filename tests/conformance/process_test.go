@@ -342,3 +342,18 @@ func TestUser(t *testing.T) {
 		}
 	})
 }
+
+// The specification does not say what a process without capabilities in its config
+// has. In rt it has none.
+func TestNoCapabilities(t *testing.T) {
+	if !isRT(t) {
+		t.Skip("a decision of rt's")
+	}
+	c := harness.New(t, func(s *specs.Spec) { s.Process.Capabilities = nil })
+	c.Up()
+	for _, set := range strings.Fields("CapInh CapPrm CapEff CapBnd CapAmb") {
+		if got := status(t, c, set); got != "0000000000000000" {
+			t.Errorf("%s is %s", set, got)
+		}
+	}
+}

@@ -23,7 +23,6 @@ type stage struct {
 	name  string
 	state map[string]any
 	raw   string
-	alive bool
 }
 
 // stages takes one container through its life by the operations of the

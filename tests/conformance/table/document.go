@@ -28,6 +28,11 @@ sentence's name), and what came of it. The runtimes are run by their command lin
 only, in the same way. A sentence that nothing can be checked of has the reason
 instead of a test.
 
+"Where" tells which machines had what the test needs, for the first of the runtimes:
+the host, or one of the virtual machines of tests/lab, which the others were not taken
+to. Debian's runc and crun are older than this version of the specification: what it
+has added since, they can't keep.
+
 To check one sentence:
 
     go test ./tests/conformance -run 'TestState/runtimeState.1'
