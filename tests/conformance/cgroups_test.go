@@ -364,6 +364,9 @@ func TestHugePages(t *testing.T) {
 				if got := read(t, dir, pattern); got != fmt.Sprint(limit) {
 					t.Errorf("%s is %s", pattern, got)
 				}
+				if procs := read(t, dir, "cgroup.procs"); procs != fmt.Sprint(c.Init) {
+					t.Errorf("in the cgroup with the limit is process %q, not %d", procs, c.Init)
+				}
 			}
 		}
 		if found == 0 {
