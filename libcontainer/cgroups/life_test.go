@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/c9b5e2ae/rt/libcontainer/config"
+	"github.com/c9b5e2ae/rt/tests/needs"
 )
 
 // TestKillForks kills a program that forks faster than anyone can list it.
@@ -248,9 +249,7 @@ func TestHostRefusals(t *testing.T) {
 
 // TestHostNoController: a cgroup that holds processes hands no controllers on.
 func TestHostNoController(t *testing.T) {
-	if facts(t).CgroupMode != config.CgroupV2 {
-		t.Skip("needs cgroup v2")
-	}
+	needs.All(t, "cgroup2")
 	c := create(t, nil)
 	start(t, c, "exec sleep 100")
 	dir := strings.TrimPrefix(c.state.Paths[""], c.host.v2.mount)
@@ -274,9 +273,7 @@ func TestHostNoController(t *testing.T) {
 
 func TestHostOwner(t *testing.T) {
 	f := facts(t)
-	if f.CgroupMode != config.CgroupV2 {
-		t.Skip("needs cgroup v2")
-	}
+	needs.All(t, "cgroup2")
 	s := &specs.Spec{
 		Process: &specs.Process{User: specs.User{UID: 5}},
 		Mounts:  []specs.Mount{{Source: "cgroup", Destination: "/sys/fs/cgroup", Type: "cgroup"}},

@@ -2,12 +2,14 @@ package cgroups
 
 import (
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/c9b5e2ae/rt/libcontainer/config"
+	"github.com/c9b5e2ae/rt/tests/needs"
 )
 
 // TestRootless: a user without a path of his own gets what his systemd lets him
@@ -18,7 +20,12 @@ func TestRootless(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !f.Rootless {
-		t.Skip("needs a user")
+		needs.All(t, "lab-user")
+		out, err := exec.Command("lab-user", os.Args[0], "-test.run=^TestRootless$").CombinedOutput()
+		if err != nil {
+			t.Errorf("as an ordinary user: %v\n%s", err, out)
+		}
+		return
 	}
 	v2 := f.CgroupMode == config.CgroupV2
 	plan := func(dir, limits string) (*Cgroup, error) {

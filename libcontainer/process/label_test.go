@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/c9b5e2ae/rt/apparmor"
+	"github.com/c9b5e2ae/rt/tests/needs"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
@@ -18,9 +19,7 @@ const testProfile = `profile "rt test" flags=(attach_disconnected) {
 
 func TestInitAppArmor(t *testing.T) {
 	needRoot(t)
-	if !apparmor.Enabled() {
-		t.Skip("needs AppArmor")
-	}
+	needs.All(t, "apparmor")
 	parser := exec.Command("apparmor_parser", "-Kr")
 	parser.Stdin = strings.NewReader(testProfile)
 	if out, err := parser.CombinedOutput(); err != nil {
@@ -57,9 +56,7 @@ func TestInitAppArmor(t *testing.T) {
 
 func TestInitSELinux(t *testing.T) {
 	needRoot(t)
-	if !selinuxEnabled() {
-		t.Skip("needs SELinux")
-	}
+	needs.All(t, "selinux")
 	dir := scratch(t)
 	program := pauser(t, dir)
 	for _, path := range []string{dir, program} { // or an enforcing policy denies execve

@@ -61,7 +61,7 @@ func splitLines(out []byte) func(func(string) bool) {
 
 func TestBenchmarkChild(t *testing.T) {
 	if os.Getenv("ROOTFS_BENCH") == "" {
-		t.Skip("runs below BenchmarkContainer")
+		return // BenchmarkContainer runs it
 	}
 	runtime.LockOSThread()
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {

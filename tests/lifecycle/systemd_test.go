@@ -85,6 +85,15 @@ func TestSystemdScopeWithoutAPath(t *testing.T) {
 
 func TestSystemdOnV1(t *testing.T) {
 	needs.All(t, "systemd", "cgroup1")
+	scopeOnV1(t)
+}
+
+func TestSystemdOnHybrid(t *testing.T) {
+	needs.All(t, "systemd", "hybrid")
+	scopeOnV1(t)
+}
+
+func scopeOnV1(t *testing.T) {
 	c := harness.New(t, memory(64<<20))
 	withSystemd(c, "system.slice:lab:"+c.ID)
 	c.Up()

@@ -17,6 +17,7 @@ import (
 
 	"github.com/c9b5e2ae/rt/libcontainer/cgroups"
 	"github.com/c9b5e2ae/rt/libcontainer/config"
+	"github.com/c9b5e2ae/rt/tests/needs"
 )
 
 // These tests need a systemd, the machine's for root and the user's for others.
@@ -29,7 +30,7 @@ func facts(t *testing.T) *config.Facts {
 	}
 	s, err := connect(f.Rootless)
 	if err != nil {
-		t.Skip("needs systemd: ", err)
+		t.Fatal(err)
 	}
 	s.close()
 	return f
@@ -129,6 +130,7 @@ func spec(t *testing.T, resources string) *specs.Spec {
 }
 
 func TestScope(t *testing.T) {
+	needs.All(t, "systemd")
 	f := facts(t)
 	if f.Rootless && f.CgroupMode != config.CgroupV2 {
 		t.Skip("cgroup v1 has no limits that users can set")
@@ -229,6 +231,7 @@ func TestScope(t *testing.T) {
 // TestScopeTwice: the name of a scope is free again as soon as it was removed,
 // also if it was removed by what Intent knew.
 func TestScopeTwice(t *testing.T) {
+	needs.All(t, "systemd")
 	for range 2 {
 		c := create(t, "c2", &specs.Spec{Linux: &specs.Linux{}})
 		ch := launch(t)
@@ -250,6 +253,7 @@ func TestScopeTwice(t *testing.T) {
 }
 
 func TestScopeExists(t *testing.T) {
+	needs.All(t, "systemd")
 	c := create(t, "c3", &specs.Spec{Linux: &specs.Linux{}})
 	first := launch(t)
 	first.join(t, c)
