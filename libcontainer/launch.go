@@ -162,7 +162,9 @@ func (h *host) launch() error {
 	if err := process.CloseFDs(preserve); err != nil {
 		return err
 	}
-	l := boot.Launch{PreserveFDs: preserve, Env: append(faultEnv(), "GOGC=off", "GOMAXPROCS=1")}
+	// Init lives for milliseconds or does nothing but wait: it needs neither the
+	// collector, nor signals that would interrupt the only goroutine in its wait.
+	l := boot.Launch{PreserveFDs: preserve, Env: append(faultEnv(), "GOGC=off", "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1")}
 	if !h.init.Console.Terminal {
 		l.Stdio = stdio()
 	}

@@ -3,6 +3,9 @@
 #include <malloc.h>
 #include <sys/prctl.h>
 
+/* Package boot's: the socket to rt, or -1 where this is not init. */
+extern int boot_socket __attribute__((weak));
+
 int64_t calm_slack;
 struct rlimit calm_nofile;
 
@@ -16,12 +19,15 @@ __attribute__((constructor)) static void calm(void)
 	struct rlimit stdio = {.rlim_cur = 3, .rlim_max = calm_nofile.rlim_max};
 	if (calm_nofile.rlim_cur > 3)
 		setrlimit(RLIMIT_NOFILE, &stdio);
-	/* The Go runtime's monitor sleeps for 20 us at a time: half of the context
-	 * switches of a container's start were its. It is as good with 2 ms. Its
-	 * thread takes the slack over from this one, which gets its own back. */
+	/* The Go runtime's monitor sleeps for 20 us at a time, and for 10 ms after a
+	 * while: half of the context switches of a container's start were its. It is
+	 * as good with 2 ms more. Its thread takes the slack over from this one,
+	 * which gets its own back. In init, where one goroutine is all there is, it
+	 * has nothing to do, and an init that waits for start shall not wake up. */
 	calm_slack = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
+	long slack = &boot_socket && boot_socket >= 0 ? 1000000000 : 2000000;
 	if (calm_slack > 0) /* 0: a real-time scheduling class has none */
-		prctl(PR_SET_TIMERSLACK, 2000000, 0, 0, 0);
+		prctl(PR_SET_TIMERSLACK, slack, 0, 0, 0);
 #ifdef M_ARENA_MAX
 	/* One heap for all threads: glibc would map 128 MiB for each. */
 	mallopt(M_ARENA_MAX, 1);
