@@ -41,7 +41,7 @@ type fact struct {
 }
 
 // facts are all that a test can need, besides capabilities ("CAP_SYS_RESOURCE")
-// and commands ("command:criu").
+// and commands ("command:dockerd").
 var facts = []fact{
 	{"root", func() bool { return os.Geteuid() == 0 }},
 	{"cgroup1", func() bool { return exists("/sys/fs/cgroup/memory/cgroup.procs") }},
@@ -69,12 +69,13 @@ var facts = []fact{
 	{"idmapped-tmpfs", func() bool { return since(6, 3) }},
 	{"time-namespace", func() bool { return exists("/proc/self/ns/time") }},
 	{"keyrings", func() bool { return exists("/proc/keys") }},
+	{"criu", func() bool { return hasCommand("criu") }},
 	{"lab-user", func() bool { return exists("/usr/local/bin/lab-user") }},
 }
 
 // commands are those that only some machines have. On the host each of them is
 // installed by tests/install-deps.
-var commands = []string{"containerd", "criu", "crun", "ctr", "docker", "dockerd", "ip", "mmdebstrap", "podman", "runc", "setpriv", "strace"}
+var commands = []string{"containerd", "crun", "ctr", "docker", "dockerd", "ip", "mmdebstrap", "podman", "runc", "setpriv", "strace"}
 
 // All skips the test unless this machine has everything named, or if a machine
 // that was tested before had it too.
