@@ -7,6 +7,9 @@
 #   make total                 what ran where, after these two and make validation
 #   make validation            the OCI's validation suite, against rt, runc and crun
 #   make validation RUNTIME=runc VALIDATION='-v -run hooks'
+#   make conformance           every sentence of the runtime specification, on this machine
+#   make conformance RUNTIME=crun
+#   make conformance-table     rt, runc and crun, and docs/conformance.md; after make lab
 #   make bench                 measure rt beside runc and crun, in ten minutes
 #   make bench BENCH='-quick -only A,D' RUNTIMES="runc crun=/opt/crun"
 
@@ -69,3 +72,5 @@ validation: test-deps
 
 validation-docs: validation
 	@cp $(RESULTS)/validation.md docs/validation.md
+
+include tests/conformance/conformance.mk

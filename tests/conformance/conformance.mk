@@ -1,7 +1,6 @@
-#   make conformance           every sentence of the runtime specification, on this machine
-#   make conformance RUNTIME=crun
-#   make conformance-table     rt, runc and crun, and docs/conformance.md (after make lab)
+# What tests/tests.mk says of make conformance and make conformance-table.
 
+comma := ,
 CONFORMANCE := .cache/conformance
 PEERS ?= runc crun
 
@@ -19,5 +18,3 @@ conformance-table: test-programs
 	@go run ./tests/conformance/table \
 		rt=$(RESULTS)/rt:$(CONFORMANCE)/rt.json$(subst $() ,,$(patsubst %,$(comma)%,$(wildcard $(RESULTS)/lab-*.json))) \
 		$(foreach peer,$(PEERS),$(peer)=$(peer):$(CONFORMANCE)/$(peer).json)
-
-comma := ,
