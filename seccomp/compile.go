@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -129,7 +130,9 @@ func (c *compiler) fallback() ([]byte, error) {
 	if conditional > maxFallback {
 		return nil, fmt.Errorf("rules for one call overlap with different actions, and %d rules with conditions are too many to find their order; %d are possible", conditional, maxFallback)
 	}
-	program, err := libseccomp.Compile(c.plan.defaultAction, tokens, rules, c.plan.libseccompTree())
+	program, err := withDeadline(func() ([]byte, error) {
+		return libseccomp.Compile(c.plan.defaultAction, tokens, rules, c.plan.libseccompTree())
+	})
 	if errors.Is(err, unix.EEXIST) {
 		return nil, fmt.Errorf("two rules have different actions for the same arguments: %w", err)
 	}
@@ -143,6 +146,30 @@ func (c *compiler) fallback() ([]byte, error) {
 		return nil, err
 	}
 	return c.bytes(), nil
+}
+
+// fallbackTimeout bounds the wait for libseccomp. Some rules make it turn in a
+// circle: two for one call that begin with the same inequality, for example.
+// Nothing but the end of this process can stop it then, and the error is what
+// brings that about.
+const fallbackTimeout = 3 * time.Second
+
+var errTooLong = errors.New("libseccomp does not come to an end with this profile, whose rules for one call overlap with different actions")
+
+func withDeadline(compile func() ([]byte, error)) ([]byte, error) {
+	var program []byte
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		program, err = compile()
+	}()
+	select {
+	case <-done:
+		return program, err
+	case <-time.After(fallbackTimeout):
+		return nil, errTooLong
+	}
 }
 
 // libseccompTree tells when runc wants a tree of libseccomp: from 33 calls on.

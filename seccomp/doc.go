@@ -57,6 +57,8 @@
 //   - ARM has calls of its own from 0xf0000 on. Profiles name some, so runc
 //     takes all new calls for known on ARM. Here the gap before them is ENOSYS.
 //   - libseccomp confuses sys_debug_setcontext with switch_endian (PowerPC).
+//   - Two rules for one call that begin with the same inequality make
+//     libseccomp turn in a circle, and with it runc.
 //   - Rules that contradict each other are no error if a rule without
 //     conditions decides the call.
 //

@@ -15,12 +15,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var probeDir string
+
 // probe builds testdata/probe.c once.
 var probe = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "probe")
 	if err != nil {
 		return "", err
 	}
+	probeDir = dir
 	path := filepath.Join(dir, "probe")
 	out, err := exec.Command("cc", "-O1", "-mno-red-zone", "-o", path, "testdata/probe.c").CombinedOutput()
 	if err != nil {
@@ -30,9 +33,14 @@ var probe = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	if os.Getenv("SECCOMP_ORACLE") != "" {
+		serveOracle()
+		return
+	}
 	code := m.Run()
-	if path, err := probe(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
+	stopOracle()
+	if probeDir != "" {
+		os.RemoveAll(probeDir)
 	}
 	os.Exit(code)
 }

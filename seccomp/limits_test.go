@@ -1,6 +1,9 @@
 package seccomp
 
 import (
+	"fmt"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -116,5 +119,31 @@ func TestCompileErrors(t *testing.T) {
 	if _, err := (&Plan{}).compile((&Plan{}).targets(archByName("SCMP_ARCH_LOONGARCH64"))); err == nil ||
 		err.Error() != "no system call numbers are known for this machine's architecture" {
 		t.Errorf("no numbers: %v", err)
+	}
+}
+
+// TestCompileHangs needs a process of its own, because libseccomp's thread can
+// only end with it.
+func TestCompileHangs(t *testing.T) {
+	hang := Plan{defaultAction: unix.SECCOMP_RET_ALLOW, rules: []rule{
+		{[]string{"vhangup"}, unix.SECCOMP_RET_ERRNO | 1, []condition{{0, opNE, 1, 0}, {1, opMaskedEQ, 1<<64 - 3, 0}}},
+		{[]string{"vhangup"}, unix.SECCOMP_RET_ERRNO | 1, []condition{{0, opNE, 1, 0}, {2, opGT, 3, 0}}},
+	}}
+	if _, err := compileOwn(&hang, archSet("X86_64")); err != nil {
+		t.Fatal(err) // it is no problem by itself
+	}
+	if os.Getenv("SECCOMP_HANG") != "" {
+		hang.rules = append(hang.rules,
+			rule{[]string{"ioctl"}, unix.SECCOMP_RET_ERRNO | 1, []condition{{0, opGT, 1, 0}}},
+			rule{[]string{"ioctl"}, unix.SECCOMP_RET_ERRNO | 2, []condition{{1, opGT, 1, 0}}})
+		_, err := hang.Compile()
+		fmt.Println(err)
+		os.Exit(0)
+	}
+	cmd := exec.Command("/proc/self/exe", "-test.run=^TestCompileHangs$")
+	cmd.Env = append(os.Environ(), "SECCOMP_HANG=1")
+	out, err := cmd.Output()
+	if got := strings.TrimSpace(string(out)); err != nil || got != errTooLong.Error() {
+		t.Errorf("got  %s, %v\nwant %s", got, err, errTooLong)
 	}
 }

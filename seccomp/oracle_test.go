@@ -1,11 +1,7 @@
 package seccomp
 
 import (
-	"fmt"
-	"io"
 	"math/bits"
-	"os"
-	"path/filepath"
 	"testing"
 
 	libseccomp "github.com/seccomp/libseccomp-golang"
@@ -50,67 +46,10 @@ var oracleOperators = map[operator]libseccomp.ScmpCompareOp{
 func newOracle(t testing.TB, p *Plan, archs []*arch, optimize int) (*oracle, error) {
 	t.Helper()
 	o := &oracle{little: archs[0].little(), last: map[string]uint32{}, ours: map[string]uint32{}}
-	must := func(err error) {
-		if err != nil {
-			t.Helper()
-			t.Fatal(err)
-		}
+	data, err := askOracle(t, newOracleOrder(p, archs, optimize))
+	if err != nil {
+		return nil, err
 	}
-	filter, err := libseccomp.NewFilter(oracleAction(p.defaultAction))
-	must(err)
-	defer filter.Release()
-	native, err := libseccomp.GetNativeArch()
-	must(err)
-	must(filter.RemoveArch(native))
-	for _, a := range archs {
-		must(filter.AddArch(oracleArchs[a.name]))
-	}
-	if optimize != 0 {
-		must(filter.SetOptimize(optimize))
-	}
-	for i := range p.rules {
-		r := &p.rules[i]
-		if r.action == p.defaultAction {
-			continue
-		}
-		for _, name := range r.names {
-			nr, err := libseccomp.GetSyscallFromName(name)
-			if err != nil {
-				continue
-			}
-			if len(r.conditions) == 0 {
-				if err := filter.AddRule(nr, oracleAction(r.action)); err != nil {
-					return nil, fmt.Errorf("%s: %w", name, err)
-				}
-			}
-			var count [6]int
-			double := false
-			var conditions []libseccomp.ScmpCondition
-			for _, c := range r.conditions {
-				count[c.index]++
-				double = double || count[c.index] > 1
-				cond, err := libseccomp.MakeCondition(uint(c.index), oracleOperators[c.op], c.value, c.want)
-				must(err)
-				conditions = append(conditions, cond)
-			}
-			for len(conditions) > 0 {
-				n := len(conditions)
-				if double {
-					n = 1
-				}
-				if err := filter.AddRuleConditional(nr, oracleAction(r.action), conditions[:n]); err != nil {
-					return nil, fmt.Errorf("%s: %w", name, err)
-				}
-				conditions = conditions[n:]
-			}
-		}
-	}
-	f, err := os.Create(filepath.Join(t.TempDir(), "bpf"))
-	must(err)
-	defer f.Close()
-	must(filter.ExportBPF(f))
-	data, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<24))
-	must(err)
 	o.program = decode(data, o.little)
 	for i := range o.program {
 		// On a machine of the other byte order libseccomp swaps some returns
