@@ -28,7 +28,6 @@ type host struct {
 	init      InitPlan
 	dir       *dir
 	state     *saved
-	unified   bool // the host has cgroup v2 alone
 	cgroup    *cgroups.Cgroup
 	birth     *os.File // directory of the cgroup2 that init is born in; nil for none
 	userns    *os.File // of the container, for idmapped mounts; nil without one
@@ -86,7 +85,6 @@ func (h *host) makePlan() error {
 	if err != nil {
 		return err
 	}
-	h.unified = facts.CgroupMode == config.CgroupV2
 	ps := &config.Problems{}
 	if h.exec != nil {
 		h.plan = planExec(h.spec, h.exec.Process, facts, ps)

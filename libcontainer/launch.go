@@ -37,6 +37,15 @@ func (h *host) prepareCgroup() (err error) {
 	return err
 }
 
+// intoUnified tells whether init is to be in a cgroup of v2.
+func (h *host) intoUnified() bool {
+	if h.exec == nil {
+		return h.plan.Cgroup.Unified()
+	}
+	_, ok := h.state.Cgroup.Paths[""]
+	return ok
+}
+
 func (h *host) findCgroup() (err error) {
 	below := map[string]string{}
 	for _, c := range h.exec.Cgroup {
@@ -133,7 +142,7 @@ func (h *host) launch() error {
 	if h.create != nil {
 		h.undo.push(h.removeCgroup) // after init, which is in it, was killed
 	}
-	if h.unified {
+	if h.intoUnified() {
 		// clone can put init into a cgroup of v2, and only clone does so without
 		// waiting for all CPUs.
 		if err := h.prepareCgroup(); err != nil {

@@ -23,6 +23,9 @@ func (p *Plan) Intent() State {
 	p.parents = map[string]int{}
 	for i := range p.host.hierarchies {
 		x := &p.host.hierarchies[i]
+		if x.name == "" && !p.Unified() {
+			continue
+		}
 		dir, made, err := p.look(x)
 		if err == errNotMounted && x.locate() {
 			dir, made, err = p.look(x)
@@ -37,6 +40,22 @@ func (p *Plan) Intent() State {
 	}
 	p.intent = &s
 	return s
+}
+
+// Unified tells whether the container gets a cgroup of v2: always on a host that
+// has nothing else; on a hybrid host only if something is set there, because only
+// clone enters one without waiting for all CPUs (see Joins), and then the cgroup
+// has to be made before it, not beside it.
+func (p *Plan) Unified() bool {
+	if p.unit != nil || p.host.pure() {
+		return true
+	}
+	for i := range p.settings {
+		if p.settings[i].in.name == "" {
+			return true
+		}
+	}
+	return false
 }
 
 // Lost is Intent for a container whose state.json can't be read any more: what
