@@ -45,12 +45,13 @@ var hostSteps = []step[*host]{
 	{"claim", create, (*host).claim}, // mkdir decides who gets the id; the intent is on disk from here on
 	{"console socket", both, (*host).connectConsole},
 	{"intelRdt", create, (*host).createIntelRdt},
-	{"root", both, (*host).placeRoot}, // before the clone: init finds it in its place
+	{"root", both, (*host).placeRoot},     // before the clone: init finds it in its place
+	{"cgroup", both, (*host).beginCgroup}, // clone can put init into it at birth
 	{"launch", both, (*host).launch},
-	{"cgroup", both, (*host).prepareCgroup},       // while init's image is loaded; launch has done it where init is born in its cgroup
-	{"join intelRdt", both, (*host).joinIntelRdt}, // while init has one thread
-	{"bootstrap", both, (*host).sendBootstrap},    // init joins its cgroup as its first deed
-	{"record", create, (*host).record},            // from here on delete --force finds init
+	{"cgroups of v1", create, (*host).finishCgroup}, // while init's image is loaded
+	{"join intelRdt", both, (*host).joinIntelRdt},   // while init has one thread
+	{"bootstrap", both, (*host).sendBootstrap},      // init joins its cgroup as its first deed
+	{"record", create, (*host).record},              // from here on delete --force finds init
 	// From here to the plan: while the Go runtime starts in init.
 	{"process limits", both, (*host).setProcessLimits}, // before init sets the soft ones, from the plan
 	{"cgroup limits", create, (*host).setCgroupLimits},

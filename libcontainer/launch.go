@@ -16,34 +16,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// prepareCgroup makes the container's cgroup, or finds it for exec, and opens
-// what init needs to join it.
-func (h *host) prepareCgroup() (err error) {
-	if h.cgroup != nil {
-		return nil
-	}
+// beginCgroup makes of the container's cgroup what clone needs, or finds it for
+// exec: clone can put init into a cgroup of v2, and only clone does so without
+// waiting for all CPUs.
+func (h *host) beginCgroup() (err error) {
 	if h.exec != nil {
 		return h.findCgroup()
 	}
-	if h.cgroup, err = h.plan.Cgroup.Create(); err != nil {
+	h.undo.push(h.removeCgroup)
+	if h.cgroup, err = h.plan.Cgroup.Begin(); err != nil {
 		return err
 	}
-	if h.bootstrap.Cgroups, err = h.cgroup.Joins(); err != nil {
-		return err
-	}
-	h.keep(h.bootstrap.Cgroups...)
 	h.birth, err = h.cgroup.CloneFD()
 	h.keep(h.birth)
 	return err
 }
 
-// intoUnified tells whether init is to be in a cgroup of v2.
-func (h *host) intoUnified() bool {
-	if h.exec == nil {
-		return h.plan.Cgroup.Unified()
+// finishCgroup makes the rest of it, and opens what init joins by itself.
+func (h *host) finishCgroup() (err error) {
+	if err := h.cgroup.Finish(); err != nil {
+		return err
 	}
-	_, ok := h.state.Cgroup.Paths[""]
-	return ok
+	h.bootstrap.Cgroups, err = h.cgroup.Joins()
+	h.keep(h.bootstrap.Cgroups...)
+	return err
 }
 
 func (h *host) findCgroup() (err error) {
@@ -139,16 +135,6 @@ const whole = unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWNET | unix.CL
 
 // launch starts the process that becomes init; it waits for its bootstrap.
 func (h *host) launch() error {
-	if h.create != nil {
-		h.undo.push(h.removeCgroup) // after init, which is in it, was killed
-	}
-	if h.intoUnified() {
-		// clone can put init into a cgroup of v2, and only clone does so without
-		// waiting for all CPUs.
-		if err := h.prepareCgroup(); err != nil {
-			return &placedError{"cgroup", err}
-		}
-	}
 	create, err := h.joins()
 	if err != nil {
 		return err

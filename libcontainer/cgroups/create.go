@@ -23,9 +23,6 @@ func (p *Plan) Intent() State {
 	p.parents = map[string]int{}
 	for i := range p.host.hierarchies {
 		x := &p.host.hierarchies[i]
-		if x.name == "" && !p.Unified() {
-			continue
-		}
 		dir, made, err := p.look(x)
 		if err == errNotMounted && x.locate() {
 			dir, made, err = p.look(x)
@@ -40,22 +37,6 @@ func (p *Plan) Intent() State {
 	}
 	p.intent = &s
 	return s
-}
-
-// Unified tells whether the container gets a cgroup of v2: always on a host that
-// has nothing else; on a hybrid host only if something is set there, because only
-// clone enters one without waiting for all CPUs (see Joins), and then the cgroup
-// has to be made before it, not beside it.
-func (p *Plan) Unified() bool {
-	if p.unit != nil || p.host.pure() {
-		return true
-	}
-	for i := range p.settings {
-		if p.settings[i].in.name == "" {
-			return true
-		}
-	}
-	return false
 }
 
 // Lost is Intent for a container whose state.json can't be read any more: what
@@ -103,28 +84,50 @@ func (p *Plan) look(x *hierarchy) (dir string, made int, err error) {
 	}
 }
 
-// Create makes the cgroup's directories; with the systemd driver it makes
-// nothing, because a scope needs a process to begin with: see Enter. A
-// directory that exists is taken if nothing is in it and it is not frozen
-// (config-linux.md, "Control groups"). On an error everything made is removed.
+// Create is Begin and Finish in one.
 func (p *Plan) Create() (*Cgroup, error) {
-	c := &Cgroup{state: p.Intent(), plan: p, host: p.host, dirs: map[string]int{}, parents: p.parents}
-	c.state.Inodes = make(map[string]uint64, len(c.state.Paths))
-	if p.unit != nil {
-		return c, nil
+	c, err := p.Begin()
+	if err == nil {
+		err = c.Finish()
 	}
-	if err := c.create(); err != nil {
-		if left := c.Remove(); left != nil {
-			err = fmt.Errorf("%w; and then %w", err, left)
-		}
-		return nil, err
-	}
-	return c, nil
+	return c, err
 }
 
-func (c *Cgroup) create() error {
+// Begin makes the directory in cgroup v2, if the host has that: clone puts init
+// there, so it has to be made first. With the systemd driver it makes nothing,
+// because a scope needs a process to begin with: see Enter. A directory that
+// exists is taken if nothing is in it and it is not frozen (config-linux.md,
+// "Control groups"). On an error everything made is removed.
+func (p *Plan) Begin() (*Cgroup, error) {
+	c := &Cgroup{state: p.Intent(), plan: p, host: p.host, dirs: map[string]int{}, parents: p.parents}
+	c.state.Inodes = make(map[string]uint64, len(c.state.Paths))
+	return c, c.create(true)
+}
+
+// Finish makes the directories in the hierarchies of v1, which init joins later.
+// On an error everything made is removed, by Begin too.
+func (c *Cgroup) Finish() error { return c.create(false) }
+
+func (c *Cgroup) create(v2 bool) error {
+	if c.plan.unit != nil {
+		return nil
+	}
+	err := c.createAll(v2)
+	if err == nil {
+		return nil
+	}
+	if left := c.Remove(); left != nil {
+		err = fmt.Errorf("%w; and then %w", err, left)
+	}
+	return err
+}
+
+func (c *Cgroup) createAll(v2 bool) error {
 	for i := range c.host.hierarchies {
 		x := &c.host.hierarchies[i]
+		if (x.name == "") != v2 {
+			continue
+		}
 		err := c.createIn(x)
 		if c.state.Rootless && !c.plan.explicit && denied(err) {
 			// Nobody gave us this hierarchy, and nobody asked for it: the
@@ -137,7 +140,7 @@ func (c *Cgroup) create() error {
 			return err
 		}
 	}
-	return c.apply(c.plan.settings, func(s *setting) bool { return s.early })
+	return c.apply(c.plan.settings, func(s *setting) bool { return s.early && (s.in.name == "") == v2 })
 }
 
 func denied(err error) bool {
