@@ -53,6 +53,7 @@ func (h *host) planForCreate() error {
 	if o.Start {
 		return nil
 	}
+	i.Forget = h.spec.Linux == nil || allows(h.spec.Linux.Seccomp, "madvise")
 	var err error
 	i.Listener, err = h.dir.listen(newSock)
 	h.keep(i.Listener)

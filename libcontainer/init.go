@@ -347,6 +347,9 @@ func (i *initSide) waitForStart() error {
 		return nil
 	}
 	i.socket.Close()
+	if i.Forget {
+		boot.Forget()
+	}
 	for {
 		fd, _, errno := syscall.RawSyscall6(unix.SYS_ACCEPT4, i.Listener.Fd(), 0, 0, unix.SOCK_CLOEXEC, 0, 0)
 		switch errno {

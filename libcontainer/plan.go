@@ -3,6 +3,7 @@ package libcontainer
 import (
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/c9b5e2ae/rt/libcontainer/cgroups"
 	"github.com/c9b5e2ae/rt/libcontainer/config"
@@ -52,6 +53,7 @@ type InitPlan struct {
 	ListenFDs   int // of them, those of sd_listen_fds(3)
 	NoPivot     bool
 	Traced      bool // rt wants a timeline
+	Forget      bool // be small while waiting for start: no filter denies madvise
 	Loopback    bool // a new network namespace: bring its loopback up
 }
 
@@ -82,6 +84,26 @@ func planExec(s *specs.Spec, p *specs.Process, f *config.Facts, ps *config.Probl
 		out.Seccomp = seccomp.PlanSeccomp(s, ps)
 	}
 	return out
+}
+
+// allows tells whether a profile surely allows a system call, whatever its
+// arguments.
+func allows(s *specs.LinuxSeccomp, call string) bool {
+	if s == nil {
+		return true
+	}
+	allowed := s.DefaultAction == specs.ActAllow || s.DefaultAction == specs.ActLog
+	for i := range s.Syscalls {
+		rule := &s.Syscalls[i]
+		if !slices.Contains(rule.Names, call) {
+			continue
+		}
+		if rule.Action != specs.ActAllow || len(rule.Args) > 0 {
+			return false
+		}
+		allowed = true
+	}
+	return allowed
 }
 
 // loadBundle reads a bundle's config.json.

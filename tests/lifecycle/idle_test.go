@@ -47,3 +47,22 @@ func switches(t *testing.T, pid int) (sum int) {
 	}
 	return sum
 }
+
+// Nor take much memory.
+func TestCreatedContainerIsSmall(t *testing.T) {
+	c := harness.NewFrom(t, harness.Docker(t), harness.Args("sleep", "1000"))
+	c.Create()
+	size := func() (kib int) {
+		_, rest, _ := strings.Cut(c.ProcFile("smaps_rollup"), "\nRss:")
+		line, _, _ := strings.Cut(rest, " kB")
+		kib, err := strconv.Atoi(strings.TrimSpace(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return kib
+	}
+	var now int
+	harness.Eventually(t, "small", func() bool { now = size(); return now <= 4096 })
+	t.Logf("%d KiB", now)
+	c.Start()
+}
