@@ -65,7 +65,7 @@ func arrangeCgroups(old string, hide, add []string) (*cgroupTree, []string, erro
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return nil, nil, err
 		}
-		if err := unix.Mount(name, dir, "cgroup", 0, name); err != nil {
+		if err := mountHierarchy(name, dir); err != nil {
 			notes = append(notes, fmt.Sprintf("can't mount the %s hierarchy: %v", name, err))
 			os.Remove(dir)
 			continue
@@ -76,6 +76,18 @@ func arrangeCgroups(old string, hide, add []string) (*cgroupTree, []string, erro
 		return nil, nil, fmt.Errorf("unmount %s: %w", old, err)
 	}
 	return tree, notes, nil
+}
+
+// mountHierarchy mounts a hierarchy of version 1. A controller of version 2 is busy
+// for a moment after the last cgroup that used it is gone.
+func mountHierarchy(name, dir string) (err error) {
+	for range 20 {
+		if err = unix.Mount(name, dir, "cgroup", 0, name); err != unix.EBUSY {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return err
 }
 
 // again shows a hierarchy, or a symbolic link to one, at another place.

@@ -10,7 +10,7 @@ import (
 )
 
 // markdown is docs/validation.md.
-func (r *report) markdown() string {
+func (r *report) markdown() []byte {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
 	p(`# The OCI validation suite
@@ -25,12 +25,18 @@ program finds a fault if it exits with another status than 0, prints a "not ok",
 prints no "ok" but an error. A row of the table that rt fails is explained below.
 
 The tool in tests/validation makes the machine what the programs expect, for all
-runtimes alike: it builds the suite with a compiler of its time (%[5]s: programs of
-later ones raise their own RLIMIT_NOFILE, which the suite's runtimetest measures), and
-mounts the cgroup hierarchies net_cls, net_prio and hugetlb for those programs that
-read them, if the machine has none and the kernel lets it. Each program runs in a mount
-namespace of its own. crun doesn't see the version 2 hierarchy of a hybrid host, which
-its version 1.8 refuses.
+runtimes alike:
+
+- It builds the suite with a compiler of its time (%[5]s). Programs of later ones
+  raise their own RLIMIT_NOFILE, which the suite's runtimetest measures.
+- It mounts the cgroup hierarchies net_cls, net_prio and hugetlb for the programs that
+  read them, if the machine has none and the kernel lets it.
+- Programs that race with the container or with a hook have the machine for
+  themselves, and are tried up to five times, unless they can be clean only by luck.
+- Those that need all capabilities, AppArmor or SELinux also run in the virtual
+  machines of tests/lab.
+- Each program runs in a mount namespace of its own. crun does not see the version 2
+  hierarchy of a hybrid host, which its version 1.8 refuses.
 
 `, "`", programs, module, version, toolchain)
 	p("Measured on %s, Linux %s, with ", r.begin.UTC().Format(time.DateOnly), kernel())
@@ -40,7 +46,11 @@ its version 1.8 refuses.
 		}
 		p("%s %s", t.name, t.version)
 	}
-	p(".\n\n| program |")
+	p(".\n")
+	if len(r.lab) > 0 {
+		p("In the virtual machines of tests/lab: Linux %s.\n", r.lab[0].Kernel)
+	}
+	p("\n| program |")
 	for _, t := range r.targets {
 		p(" %s |", t.name)
 	}
@@ -52,7 +62,7 @@ its version 1.8 refuses.
 	for _, cells := range sums {
 		p("| **%s** |\n", strings.Join(cells, "** | **"))
 	}
-	p("\n%s. The programs that count are those that a runtime can\npass on this machine while it keeps runtime-spec 1.3.0.\n", strings.Replace(legend, "*", `\*`, 1))
+	p("\n%s\n", strings.Replace(wrap(legend), "*", `\*`, 1))
 	p("\n## What %s fails, and why\n", r.targets[0].name)
 	for _, name := range r.programs {
 		r.reasons(p, name)
@@ -66,7 +76,7 @@ its version 1.8 refuses.
 			}
 		}
 	}
-	return b.String()
+	return []byte(b.String())
 }
 
 // reasons writes what is to be said of a program that the first target fails.
@@ -76,6 +86,9 @@ func (r *report) reasons(p func(string, ...any), name string) {
 		return
 	}
 	p("\n### %s\n", name)
+	if r.inLab(name, 0) {
+		p("\nClean in a virtual machine that has what this machine lacks.\n")
+	}
 	var said []string
 	for _, line := range x.Lines {
 		p("\n> %s\n", strings.NewReplacer("<", "&lt;", "*", `\*`).Replace(line))
@@ -87,11 +100,6 @@ func (r *report) reasons(p func(string, ...any), name string) {
 			p("\n%s\n", e)
 		}
 	}
-}
-
-// String is the explanation as a paragraph.
-func (e explanation) String() string {
-	return wrap(strings.ToUpper(string(e.kind[:1])) + string(e.kind[1:]) + ". " + e.why)
 }
 
 // wrap fills a paragraph to lines of 90 bytes.

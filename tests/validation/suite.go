@@ -46,9 +46,14 @@ type suite struct {
 	lock      *os.File
 }
 
-// openSuite fetches and builds the suite, unless the cache has it. The suite's
-// cgroups have fixed names, so that one run at a time is possible on a machine.
-func openSuite() (*suite, error) {
+// openSuite opens the suite that was built in root; for "" it fetches and builds it,
+// unless the cache has it. The suite's cgroups have fixed names, so that one run at a
+// time is possible on a machine.
+func openSuite(root string) (*suite, error) {
+	if root != "" {
+		s := &suite{root: root, bin: filepath.Join(root, "bin")}
+		return s, s.list()
+	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return nil, err
@@ -68,7 +73,7 @@ func openSuite() (*suite, error) {
 		}
 	}
 	key := sha256.Sum256(slices.Concat(suiteMod, suiteSum, []byte(version+toolchain)))
-	root := filepath.Join(cache, fmt.Sprintf("%s-%x", version, key[:6]))
+	root = filepath.Join(cache, fmt.Sprintf("%s-%x", version, key[:6]))
 	s := &suite{root: root, bin: filepath.Join(root, "bin"), lock: lock}
 	if _, err := os.Stat(root); err != nil {
 		if err := build(root); err != nil {
@@ -83,7 +88,11 @@ func openSuite() (*suite, error) {
 	return s, nil
 }
 
-func (s *suite) close() { s.lock.Close() }
+func (s *suite) close() {
+	if s.lock != nil {
+		s.lock.Close()
+	}
+}
 
 // build makes root, all of it or nothing.
 func build(root string) error {
