@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"strconv"
@@ -58,12 +59,17 @@ read is listed with the status "broken": only ` + "`delete --force`" + ` helps i
 }
 
 func table(list []libcontainer.Info) error {
-	w := tabwriter.NewWriter(os.Stdout, 12, 1, 3, ' ', 0)
+	var b bytes.Buffer // tabwriter writes every cell by itself
+	w := tabwriter.NewWriter(&b, 12, 1, 3, ' ', 0)
 	fmt.Fprint(w, "ID\tPID\tSTATUS\tBUNDLE\tCREATED\tOWNER\n")
 	for _, s := range list {
 		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n", s.ID, s.Pid, s.Status, printable(s.Bundle), s.Created, s.Owner)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := os.Stdout.Write(b.Bytes())
+	return err
 }
 
 // printable keeps a bundle's path from breaking the table, or the terminal.

@@ -176,7 +176,7 @@ func (d *dir) put(name string, flags int, data []byte) error {
 const maxState = 32 << 20 // annotations are part of it, and config.json may have 16 MiB
 
 func (d *dir) read(name string) ([]byte, error) {
-	return config.ReadFile(d.file(name), maxState)
+	return config.ReadFileAt(d.fd, name, maxState)
 }
 
 // file is the path of a file by way of the descriptor: short enough for the

@@ -1,11 +1,7 @@
 package libcontainer
 
 import (
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"sort"
 
 	"github.com/c9b5e2ae/rt/libcontainer/config"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -84,48 +80,4 @@ func (r *Runtime) change(id string) (*Container, error) {
 		return nil, err
 	}
 	return &Container{r: r, dir: d, state: s, locked: true}, nil
-}
-
-// An Info is one line of `rt list`. Err is set where the container's state
-// cannot be read; then only its ID is known.
-type Info struct {
-	State
-	Err error
-}
-
-// List reads all containers, by name. One that goes while it is read is left
-// out, one that is broken is listed as such.
-func (r *Runtime) List() ([]Info, error) {
-	entries, err := os.ReadDir(r.Root)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var out []Info
-	for _, e := range entries {
-		if !e.IsDir() || CheckID(e.Name()) != nil {
-			continue
-		}
-		info := Info{}
-		c, err := r.Load(e.Name())
-		if err == nil {
-			info.State, err = c.State()
-			c.Close()
-		}
-		if errors.Is(err, ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			// A create that has not written its state yet is not broken.
-			if _, statErr := os.Stat(filepath.Join(r.Root, e.Name(), stateFile)); errors.Is(statErr, os.ErrNotExist) {
-				continue
-			}
-			info.ID, info.Err = e.Name(), err
-		}
-		out = append(out, info)
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].ID < out[j].ID })
-	return out, nil
 }

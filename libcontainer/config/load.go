@@ -74,8 +74,13 @@ func finish[T any](d *Decoder, file string, room *[]T, object func(*Decoder, *T)
 // ReadFile reads a regular file of at most limit bytes. It never blocks in open,
 // as a FIFO would make it, and never reads without end, as a device would.
 func ReadFile(path string, limit int64) ([]byte, error) {
+	return ReadFileAt(unix.AT_FDCWD, path, limit)
+}
+
+// ReadFileAt is ReadFile for a path that begins at the directory dir.
+func ReadFileAt(dir int, path string, limit int64) ([]byte, error) {
 	fd, err := retry(func() (int, error) {
-		return unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+		return unix.Openat(dir, path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open %q: %w", path, err)
@@ -93,9 +98,8 @@ func ReadFile(path string, limit int64) ([]byte, error) {
 	case st.Size > limit:
 		return nil, fmt.Errorf("read %q: %d bytes, more than the limit of %d", path, st.Size, limit)
 	}
-	// One byte more than there are, so that the second read finds the end. Files
-	// of procfs say 0 and have more.
-	data := make([]byte, 0, max(st.Size+1, 512))
+	// Files of procfs say 0 and have more, those of sysfs say a page and have less.
+	data := make([]byte, 0, max(st.Size, 512))
 	for {
 		if len(data) == cap(data) {
 			data = append(data, 0)[:len(data)]
@@ -108,8 +112,11 @@ func ReadFile(path string, limit int64) ([]byte, error) {
 			return data, nil
 		}
 		data = data[:len(data)+n]
-		if int64(len(data)) > limit {
+		switch size := int64(len(data)); {
+		case size > limit:
 			return nil, fmt.Errorf("read %q: more than the limit of %d bytes", path, limit)
+		case size == st.Size:
+			return data, nil
 		}
 	}
 }
