@@ -53,7 +53,12 @@ func (h *host) planForCreate() error {
 	if o.Start {
 		return nil
 	}
-	i.Forget = h.spec.Linux == nil || allows(h.spec.Linux.Seccomp, "madvise")
+	if h.spec.Linux != nil {
+		i.Forget = allows(h.spec.Linux.Seccomp, "madvise")
+		i.Door = !allows(h.spec.Linux.Seccomp, "accept4")
+	} else {
+		i.Forget = true
+	}
 	var err error
 	i.Listener, err = h.dir.listen(newSock)
 	h.keep(i.Listener)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+	"unsafe"
 
 	"github.com/c9b5e2ae/rt/libcontainer/boot"
 	"github.com/c9b5e2ae/rt/libcontainer/hooks"
@@ -19,6 +20,7 @@ type initSide struct {
 	InitPlan
 	socket *boot.Socket // to rt; after start, to start
 	proc   *procfs.Proc
+	door   *os.File // tells the descriptor of who has come to start; nil: accept does
 	trace  *Trace
 }
 
@@ -49,6 +51,7 @@ var initSteps = []step[*initSide]{
 	{"rlimits", both, (*initSide).rlimits},
 	{"LSM labels", both, (*initSide).label},
 	{"no new privileges", both, (*initSide).noNewPrivs},
+	{"door", create, (*initSide).openDoor},      // its thread must be older than the filter
 	{"seccomp", both, (*initSide).seccompEarly}, // without no_new_privs it needs CAP_SYS_ADMIN
 	{"user", both, (*initSide).user},
 	{"executable", both, (*initSide).findExecutable},    // as the user who will execute it
@@ -340,8 +343,17 @@ func (i *initSide) hostTime(rows []Row) []Row {
 	return rows
 }
 
-// waitForStart waits, for as long as it takes, until start connects. A raw
-// system call: the filter may deny what the Go scheduler does around others.
+// openDoor has another thread answer start, if the filter that comes next may not
+// let this one do so.
+func (i *initSide) openDoor() (err error) {
+	if i.Listener != nil && i.Door {
+		i.door, err = boot.Attend(i.Listener)
+	}
+	return err
+}
+
+// waitForStart waits, for as long as it takes, until start connects. Raw system
+// calls: the filter may deny what the Go scheduler does around others.
 func (i *initSide) waitForStart() error {
 	if i.Listener == nil {
 		return nil
@@ -350,15 +362,29 @@ func (i *initSide) waitForStart() error {
 	if i.Forget {
 		boot.Forget()
 	}
+	fd, err := i.answer()
+	if err == nil {
+		i.socket = boot.On(os.NewFile(uintptr(fd), "start"))
+	}
+	return err
+}
+
+func (i *initSide) answer() (fd int32, err error) {
 	for {
-		fd, _, errno := syscall.RawSyscall6(unix.SYS_ACCEPT4, i.Listener.Fd(), 0, 0, unix.SOCK_CLOEXEC, 0, 0)
-		switch errno {
-		case 0:
-			i.socket = boot.On(os.NewFile(fd, "start"))
-			return nil
-		case unix.EINTR:
+		var n uintptr
+		var errno syscall.Errno
+		if i.door == nil {
+			n, _, errno = syscall.RawSyscall6(unix.SYS_ACCEPT4, i.Listener.Fd(), 0, 0, unix.SOCK_CLOEXEC, 0, 0)
+			fd = int32(n)
+		} else {
+			n, _, errno = syscall.RawSyscall(unix.SYS_READ, i.door.Fd(), uintptr(unsafe.Pointer(&fd)), unsafe.Sizeof(fd))
+		}
+		switch {
+		case errno == unix.EINTR:
+		case errno != 0:
+			return -1, fmt.Errorf("accept: %w", errno)
 		default:
-			return fmt.Errorf("accept: %w", errno)
+			return fd, nil
 		}
 	}
 }

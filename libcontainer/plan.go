@@ -53,6 +53,7 @@ type InitPlan struct {
 	ListenFDs   int // of them, those of sd_listen_fds(3)
 	NoPivot     bool
 	Traced      bool // rt wants a timeline
+	Door        bool // the filter may deny accept4 while init waits for start
 	Forget      bool // be small while waiting for start: no filter denies madvise
 	Loopback    bool // a new network namespace: bring its loopback up
 }

@@ -64,6 +64,7 @@ func openDir(at int, path string) (int, error) {
 // network file system that does not trust root), SetUser tries it as the user.
 func (p *Plan) Chdir() error {
 	p.setHome()
+	unix.Umask(int(p.Umask)) // init makes no more files
 	fd, err := openDir(unix.AT_FDCWD, p.Cwd)
 	if err == nil {
 		err = unix.Fchdir(fd)

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const capSetgid = 6 // CAP_SETGID
+const capSetgid, capSetuid = 6, 7 // CAP_SETGID, CAP_SETUID
 
 // NoNewPrivs sets no_new_privs on this thread if the process wants it (prctl(2)).
 func (p *Plan) NoNewPrivs() error {
@@ -21,7 +21,7 @@ func (p *Plan) NoNewPrivs() error {
 // SetUser makes this thread the container's user with the container's
 // capabilities. A seccomp filter may be loaded already, so it uses nothing but
 // what every runtime has to use here: prctl, setgroups, setresgid, setresuid,
-// capget, capset, umask. What init does after it can rely on no privilege.
+// capget, capset. What init does after it can rely on no privilege.
 //
 // A change of credentials clears the parent-death signal (prctl(2)): from here on
 // init is tied to rt by their socket alone.
@@ -37,21 +37,34 @@ func (p *Plan) SetUser() error {
 	if err := p.setGroups(); err != nil {
 		return err
 	}
-	gid, uid := uintptr(p.GID), uintptr(p.UID)
-	if _, _, errno := unix.RawSyscall(sysSetresgid, gid, gid, gid); errno != 0 {
+	if errno := p.setID(sysSetresgid, sysSetgid, capSetgid, p.GID); errno != 0 {
 		return idError("setresgid", p.GID, errno)
 	}
-	if _, _, errno := unix.RawSyscall(sysSetresuid, uid, uid, uid); errno != 0 {
+	if errno := p.setID(sysSetresuid, sysSetuid, capSetuid, p.UID); errno != 0 {
 		return idError("setresuid", p.UID, errno)
 	}
 	if err := p.Caps.apply(); err != nil {
 		return err
 	}
-	unix.RawSyscall(unix.SYS_UMASK, uintptr(p.Umask), 0, 0) // always succeeds: umask(2)
 	if p.cwdAgain {
 		return p.chdirAsUser()
 	}
 	return nil
+}
+
+// setID sets the real, effective and saved id. With the capability setuid does the
+// same as setresuid (setuid(2)), and profiles that were made from what a program does
+// under runc allow that one alone.
+func (p *Plan) setID(all, one uintptr, capability int, id uint32) unix.Errno {
+	n := uintptr(id)
+	_, _, errno := unix.RawSyscall(all, n, n, n)
+	if errno == 0 || !p.mayHave(capability) {
+		return errno
+	}
+	if _, _, again := unix.RawSyscall(one, n, 0, 0); again != 0 {
+		return errno
+	}
+	return 0
 }
 
 // setGroups replaces the supplementary groups, also by none: those of rt's caller
