@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	goruntime "runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -98,6 +99,7 @@ func (t *terminal) control(f func(fd int)) {
 // begin puts rt's own terminal into raw mode, so that every key reaches the
 // container, ^C too, and starts to copy both ways.
 func (t *terminal) begin() {
+	goruntime.GOMAXPROCS(4) // three goroutines block in system calls from now on
 	if saved, err := unix.IoctlGetTermios(int(os.Stdin.Fd()), unix.TCGETS); err == nil {
 		raw := *saved
 		makeRaw(&raw)

@@ -41,6 +41,7 @@ import "C"
 
 import (
 	"fmt"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -95,6 +96,7 @@ func (i *interrupt) close() {
 // channel is closed once one of the signals came, for who cannot poll.
 func (i *interrupt) channel() <-chan struct{} {
 	c := make(chan struct{})
+	runtime.GOMAXPROCS(2) // poll holds one for a while
 	go func() {
 		fds := []unix.PollFd{{Fd: int32(i.fd), Events: unix.POLLIN}}
 		for {

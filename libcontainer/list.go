@@ -5,8 +5,11 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
+
+	"golang.org/x/sys/unix"
 )
 
 // An Info is one line of `rt list`. Err is set where the container's state
@@ -75,7 +78,6 @@ func (r *Runtime) info(root int, id string) *Info {
 // of the time of a list is the kernel's.
 func inParallel(n int, f func(int)) {
 	const few, most = 16, 4
-	workers := min(runtime.GOMAXPROCS(0), most, n/few)
 	var next atomic.Int64
 	work := func() {
 		for {
@@ -87,9 +89,29 @@ func inParallel(n int, f func(int)) {
 		}
 	}
 	var wg sync.WaitGroup
-	for range workers - 1 {
-		wg.Go(work)
+	if n >= 2*few {
+		workers := min(n/few, most, useAllCPUs())
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(workers))
+		for range workers - 1 {
+			wg.Go(work)
+		}
 	}
 	work()
 	wg.Wait()
+}
+
+// useAllCPUs lets every thread run where the main thread may, since package calm
+// keeps them on one CPU, and returns how many CPUs that are.
+func useAllCPUs() int {
+	var cpus unix.CPUSet
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil || unix.SchedGetaffinity(os.Getpid(), &cpus) != nil {
+		return 1
+	}
+	for _, task := range tasks {
+		if tid, err := strconv.Atoi(task.Name()); err == nil {
+			unix.SchedSetaffinity(tid, &cpus)
+		}
+	}
+	return cpus.Count()
 }

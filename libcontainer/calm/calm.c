@@ -1,13 +1,41 @@
 /* Before the Go runtime starts its threads. */
+#define _GNU_SOURCE
 #include "calm.h"
 #include <malloc.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* Package boot's: the socket to rt, or -1 where this is not init. */
 extern int boot_socket __attribute__((weak));
 
 int64_t calm_slack;
 struct rlimit calm_nofile;
+
+/* CPUs as sched_setaffinity(2) has them; as many as any kernel can have. */
+#define CPUS 8192
+static unsigned long cpus[CPUS / 8 / sizeof(long)], one[CPUS / 8 / sizeof(long)];
+static long size;
+
+void calm_free(void)
+{
+	if (size > 0)
+		syscall(SYS_sched_setaffinity, 0, size, cpus);
+}
+
+/* The threads of the Go runtime begin their lives by waking each other. On one CPU
+ * that needs no interrupts, nor does each change of a page table: half a dozen of
+ * either are more than what the threads could gain by a second CPU. The main thread
+ * is free again when Go runs, and with it all that is started from it. */
+static void pin(void)
+{
+	unsigned cpu;
+	size = syscall(SYS_sched_getaffinity, 0, sizeof(cpus), cpus);
+	if (size <= 0 || syscall(SYS_getcpu, &cpu, NULL, NULL) != 0 || cpu >= CPUS)
+		return;
+	one[cpu / 8 / sizeof(long)] = 1UL << cpu % (8 * sizeof(long));
+	syscall(SYS_sched_setaffinity, 0, size, one);
+}
 
 __attribute__((constructor)) static void calm(void)
 {
@@ -28,6 +56,7 @@ __attribute__((constructor)) static void calm(void)
 	long slack = &boot_socket && boot_socket >= 0 ? 1000000000 : 2000000;
 	if (calm_slack > 0) /* 0: a real-time scheduling class has none */
 		prctl(PR_SET_TIMERSLACK, slack, 0, 0, 0);
+	pin();
 #ifdef M_ARENA_MAX
 	/* One heap for all threads: glibc would map 128 MiB for each. */
 	mallopt(M_ARENA_MAX, 1);

@@ -3,7 +3,8 @@
 //
 // The main goroutine stays on the main thread, which is as it was. The other
 // threads are not, and nothing must be started from them that shall not inherit
-// their timer slack of 2 ms. Unlike other Go programs this one keeps the limit of
+// their timer slack of 2 ms and their only CPU; and GOMAXPROCS is 1: who has
+// goroutines that block in system calls, or compute side by side, must raise it. Unlike other Go programs this one keeps the limit of
 // open files that it was started with.
 package calm
 
@@ -19,6 +20,7 @@ import (
 
 func init() {
 	runtime.LockOSThread()
+	C.calm_free()
 	if C.calm_slack > 0 {
 		unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(C.calm_slack), 0, 0, 0)
 	}

@@ -8,5 +8,7 @@
 extern int64_t calm_slack;
 /* Its limit of open files. */
 extern struct rlimit calm_nofile;
+/* calm_free gives the calling thread the CPUs back that this process was given. */
+void calm_free(void);
 
 #endif

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -57,5 +58,22 @@ func TestLimit(t *testing.T) {
 		if err != nil || string(out) != want {
 			t.Errorf("with %d: %q, %v, want %q", soft, out, err, want)
 		}
+	}
+}
+
+// The main thread has the CPUs of its parent's.
+func TestAffinity(t *testing.T) {
+	var own, parent unix.CPUSet
+	if err := unix.SchedGetaffinity(os.Getpid(), &own); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.SchedGetaffinity(os.Getppid(), &parent); err != nil {
+		t.Fatal(err)
+	}
+	if own != parent {
+		t.Errorf("%v, want %v", own, parent)
+	}
+	if n := runtime.GOMAXPROCS(0); n != 1 {
+		t.Errorf("GOMAXPROCS is %d", n)
 	}
 }
