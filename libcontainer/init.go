@@ -192,7 +192,7 @@ func (i *initSide) hooksOutside() error {
 }
 
 func (i *initSide) createContainer() error {
-	return hooks.Run("createContainer", i.CreateContainer, i.HookState, i.Bundle, nil)
+	return hooks.Run("createContainer", i.CreateContainer, i.HookState, i.Bundle)
 }
 
 // ask tells rt something and waits until it lets init go on.
@@ -390,7 +390,7 @@ func (i *initSide) answer() (fd int32, err error) {
 }
 
 func (i *initSide) startContainer() error {
-	return hooks.Run("startContainer", i.StartContainer, i.StartState, "/", nil)
+	return hooks.Run("startContainer", i.StartContainer, i.StartState, "/")
 }
 
 func (i *initSide) lowRlimits() error {

@@ -41,7 +41,6 @@ import "C"
 
 import (
 	"fmt"
-	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -91,20 +90,4 @@ func (i *interrupt) close() {
 	catching = nil
 	C.restore_signals()
 	unix.Close(i.fd)
-}
-
-// channel is closed once one of the signals came, for who cannot poll.
-func (i *interrupt) channel() <-chan struct{} {
-	c := make(chan struct{})
-	runtime.GOMAXPROCS(2) // poll holds one for a while
-	go func() {
-		fds := []unix.PollFd{{Fd: int32(i.fd), Events: unix.POLLIN}}
-		for {
-			if n, err := unix.Poll(fds, -1); n > 0 || err != unix.EINTR {
-				close(c)
-				return
-			}
-		}
-	}()
-	return c
 }

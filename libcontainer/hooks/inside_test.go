@@ -20,7 +20,7 @@ import (
 var inside = map[string]func(dir string) error{
 	// Runs a hook that never ends; the test kills this process.
 	"hang": func(dir string) error {
-		return Run("prestart", []Hook{sh("echo $$ >pid.tmp; mv pid.tmp pid; exec sleep 60")}, nil, dir, nil)
+		return Run("prestart", []Hook{sh("echo $$ >pid.tmp; mv pid.tmp pid; exec sleep 60")}, nil, dir)
 	},
 	// The same with a child, and with its group written down.
 	"hang with child": func(dir string) error {
@@ -39,7 +39,7 @@ var inside = map[string]func(dir string) error{
 		err := Run("createContainer", []Hook{withTimeout(sh(`
 			setsid sh -c 'setsid sh -c "echo x >orphan; trap \"\" TERM HUP; sleep 60; sleep 60" & exit'
 			while ! [ -s orphan ]; do sleep 0.01; done
-			sleep 60`), 1)}, nil, dir, nil)
+			sleep 60`), 1)}, nil, dir)
 		if left := unix.Kill(-1, 0); left != unix.ESRCH {
 			return fmt.Errorf("%v, and processes are left: %v", err, left)
 		}

@@ -18,16 +18,14 @@ const (
 	pipeSize   = 64 << 10
 	bigPipe    = 1 << 20 // /proc/sys/fs/pipe-max-size as the kernel has it at boot
 
-	look = 50 * time.Millisecond // how often stop is looked at while a hook runs
-
 	// Without a pidfd (a seccomp filter may forbid it to init) its end is asked for.
 	lookNoPidfd = 5 * time.Millisecond
 )
 
 // A Runner runs hooks.
 type Runner struct {
-	Dir  string          // their working directory
-	Stop <-chan struct{} // closing it kills a running hook and starts no other one; may be nil
+	Dir  string // their working directory
+	Stop int    // a descriptor: once it is readable a running hook is killed, and no other one started; 0 for none
 
 	// Began, if not nil, is called when a hook was started, so that what it
 	// leaves can be killed if rt is killed: Group.Kill. Its error is the hook's.
@@ -61,14 +59,9 @@ func (r *Runner) Each(kind string, hooks []Hook, state []byte) []error {
 	return r.all(kind, hooks, state, false)
 }
 
-// Run is Runner.Run for a Runner with a directory, and a channel or nil.
-func Run(kind string, hooks []Hook, state []byte, dir string, stop <-chan struct{}) error {
-	return (&Runner{Dir: dir, Stop: stop}).Run(kind, hooks, state)
-}
-
-// Each is Runner.Each for a Runner with a directory, and a channel or nil.
-func Each(kind string, hooks []Hook, state []byte, dir string, stop <-chan struct{}) []error {
-	return (&Runner{Dir: dir, Stop: stop}).Each(kind, hooks, state)
+// Run is Runner.Run for a Runner that has only a directory.
+func Run(kind string, hooks []Hook, state []byte, dir string) error {
+	return (&Runner{Dir: dir}).Run(kind, hooks, state)
 }
 
 func (r *Runner) all(kind string, hooks []Hook, state []byte, untilError bool) (errs []error) {
@@ -98,7 +91,7 @@ type process struct {
 }
 
 func (r *Runner) run(h *Hook, state []byte, f *family) error {
-	if closed(r.Stop) {
+	if readable(r.Stop) {
 		return fmt.Errorf("%q: not started, rt was told to end", h.Path)
 	}
 	// The parent-death signal is sent when the thread that started the hook
@@ -226,14 +219,11 @@ func memory(data []byte) (int, error) {
 
 // wait reads the output until the process ends. It returns why the process must
 // be killed, or nil if it ended by itself.
-func (p *process) wait(timeout int, stop <-chan struct{}) error {
+func (p *process) wait(timeout, stop int) error {
 	begin := time.Now()
 	limit := time.Duration(min(timeout, 1<<31-1)) * time.Second
 	for {
 		slice := time.Duration(-1)
-		if stop != nil {
-			slice = look
-		}
 		if p.pidfd < 0 {
 			slice = lookNoPidfd
 		}
@@ -246,38 +236,43 @@ func (p *process) wait(timeout int, stop <-chan struct{}) error {
 				slice = left
 			}
 		}
-		ended, err := p.poll(slice)
+		ended, stopped, err := p.poll(slice, stop)
 		if err != nil || ended {
 			return err
 		}
-		if closed(stop) {
+		if stopped {
 			return errors.New("was killed, because rt was told to end")
 		}
 	}
 }
 
-// poll waits for output, for the end of the process, or until the time is over;
-// less than no time is none.
-func (p *process) poll(d time.Duration) (ended bool, err error) {
+// poll waits for output, for the end of the process, for stop, or until the time is
+// over; less than no time is none.
+func (p *process) poll(d time.Duration, stop int) (ended, stopped bool, err error) {
 	ms := -1
 	if d >= 0 {
 		ms = int(min(d, time.Hour)/time.Millisecond) + 1
 	}
-	fds := [2]unix.PollFd{ // poll(2) passes over negative descriptors
+	fds := [3]unix.PollFd{ // poll(2) passes over negative descriptors
 		{Fd: int32(p.pidfd), Events: unix.POLLIN},
 		{Fd: int32(p.output), Events: unix.POLLIN},
+		{Fd: int32(stop), Events: unix.POLLIN},
+	}
+	if stop == 0 {
+		fds[2].Fd = -1
 	}
 	if _, err := unix.Poll(fds[:], ms); err != nil && err != unix.EINTR {
-		return false, os.NewSyscallError("poll", err)
+		return false, false, os.NewSyscallError("poll", err)
 	}
 	if fds[1].Revents != 0 {
 		p.read()
 	}
+	stopped = fds[2].Revents != 0
 	if p.pidfd >= 0 {
-		return fds[0].Revents != 0, nil
+		return fds[0].Revents != 0, stopped, nil
 	}
 	info, err := p.peek()
-	return info.Signo != 0, err
+	return info.Signo != 0, stopped, err
 }
 
 // A siginfo is siginfo_t as waitid(2) fills it, whose status package unix hides.
@@ -308,7 +303,7 @@ func (p *process) succeeded() bool {
 // gone waits until the killed process is a zombie.
 func (p *process) gone(end time.Time) {
 	for left := time.Until(end); left > 0; left = time.Until(end) {
-		if ended, err := p.poll(min(left, lookNoPidfd)); ended || err != nil {
+		if ended, _, err := p.poll(min(left, lookNoPidfd), 0); ended || err != nil {
 			return
 		}
 	}
@@ -374,11 +369,14 @@ func reap(pid, flags int) (unix.WaitStatus, error) {
 	}
 }
 
-func closed(stop <-chan struct{}) bool {
-	select {
-	case <-stop:
-		return true
-	default:
+func readable(fd int) bool {
+	if fd == 0 {
 		return false
+	}
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for {
+		if n, err := unix.Poll(fds, 0); err != unix.EINTR {
+			return n > 0
+		}
 	}
 }

@@ -24,7 +24,7 @@ func try(t *testing.T, state string, list ...Hook) (dir string, took time.Durati
 	dir = t.TempDir()
 	before := resources(t)
 	begin := time.Now()
-	e := Run("createRuntime", list, []byte(state), dir, nil)
+	e := Run("createRuntime", list, []byte(state), dir)
 	took = time.Since(begin)
 	if after := resources(t); after != before {
 		t.Errorf("descriptors, subreaper: %s before, %s after", before, after)
@@ -103,7 +103,7 @@ func TestRunErrors(t *testing.T) {
 			}
 		})
 	}
-	if got := Run("poststart", []Hook{sh("true")}, nil, "/nowhere", nil); got == nil || got.Error() != "hooks.poststart[0]: working directory: stat /nowhere: no such file or directory" {
+	if got := Run("poststart", []Hook{sh("true")}, nil, "/nowhere"); got == nil || got.Error() != "hooks.poststart[0]: working directory: stat /nowhere: no such file or directory" {
 		t.Error(got)
 	}
 }
@@ -118,7 +118,7 @@ func TestRunOrder(t *testing.T) {
 	if err != `hooks.createRuntime[2]: "/bin/sh": exit status 1` || read(t, dir, "log") != "1\n2\n3\n" {
 		t.Error(err, read(t, dir, "log"))
 	}
-	errs := Each("poststop", []Hook{sh("echo 1 >log; exit 1"), sh("echo 2 >>log"), {Path: "/nowhere"}}, nil, dir, nil)
+	errs := (&Runner{Dir: dir}).Each("poststop", []Hook{sh("echo 1 >log; exit 1"), sh("echo 2 >>log"), {Path: "/nowhere"}}, nil)
 	if got, want := fmt.Sprint(errs), `[hooks.poststop[0]: "/bin/sh": exit status 1 hooks.poststop[2]: exec "/nowhere": no such file or directory]`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -145,7 +145,7 @@ func TestRunEnvironment(t *testing.T) {
 	}
 	dir := t.TempDir()
 	// /proc/self/environ of the hook itself: nothing at all.
-	if err := Run("prestart", []Hook{{Path: "/bin/cp", Args: []string{"cp", "/proc/self/environ", "env"}}}, nil, dir, nil); err != nil {
+	if err := Run("prestart", []Hook{{Path: "/bin/cp", Args: []string{"cp", "/proc/self/environ", "env"}}}, nil, dir); err != nil {
 		t.Fatal(err)
 	}
 	if got := read(t, dir, "env"); got != "" {
@@ -267,17 +267,22 @@ func TestRunFailureKillsOwn(t *testing.T) {
 }
 
 func TestRunStop(t *testing.T) {
-	stop := make(chan struct{})
-	time.AfterFunc(200*time.Millisecond, func() { close(stop) })
+	stop, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(stop)
+	time.AfterFunc(200*time.Millisecond, func() { unix.Write(stop, []byte{1, 0, 0, 0, 0, 0, 0, 0}) })
+	runner := &Runner{Dir: "/", Stop: stop}
 	begin := time.Now()
-	err := Run("prestart", []Hook{sh("sleep 60 & sleep 60"), sh("exit 0")}, nil, "/", stop)
+	err = runner.Run("prestart", []Hook{sh("sleep 60 & sleep 60"), sh("exit 0")}, nil)
 	if err == nil || err.Error() != `hooks.prestart[0]: "/bin/sh": was killed, because rt was told to end` {
 		t.Error(err)
 	}
 	if took := time.Since(begin); took > time.Second {
 		t.Error(took)
 	}
-	err = Run("prestart", []Hook{sh("exit 0")}, nil, "/", stop)
+	err = runner.Run("prestart", []Hook{sh("exit 0")}, nil)
 	if err == nil || err.Error() != `hooks.prestart[0]: "/bin/sh": not started, rt was told to end` {
 		t.Error(err)
 	}
@@ -313,7 +318,7 @@ func TestWaitWithoutPidfd(t *testing.T) {
 		unix.Close(p.pidfd)
 		p.pidfd = -1
 		got := ""
-		if err := p.wait(1, nil); err != nil {
+		if err := p.wait(1, 0); err != nil {
 			got = err.Error()
 		}
 		if got != want {
@@ -331,7 +336,7 @@ func TestWaitWithoutPidfd(t *testing.T) {
 func BenchmarkRun(b *testing.B) {
 	list := []Hook{{Path: "/bin/true", Args: []string{"true"}}}
 	for b.Loop() {
-		if err := Run("prestart", list, []byte("{}"), "/", nil); err != nil {
+		if err := Run("prestart", list, []byte("{}"), "/"); err != nil {
 			b.Fatal(err)
 		}
 	}
