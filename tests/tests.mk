@@ -6,7 +6,7 @@
 #   make lab                   the tests that this machine can't run, in virtual machines
 #   make total                 what ran where, after these two and make validation
 #   make validation            the OCI's validation suite, against rt, runc and crun
-#   make validation RUNTIME=runc VALIDATION='-v -run hooks'
+#   make validation RUNTIME=runc VALIDATION="-v -run 'hooks|start'"
 #   make conformance           every sentence of the runtime specification, on this machine
 #   make conformance RUNTIME=crun
 #   make conformance-table     rt, runc and crun, and docs/conformance.md; after make lab
@@ -63,11 +63,10 @@ validation: test-deps
 	@[ -n '$(RUNTIME)' ] || tests/build '' $(RESULTS)/rt
 	@CGO_ENABLED=0 go build -o $(RESULTS)/validation ./tests/validation
 	@status=0; \
-	if [ -z '$(RUNTIME)$(VALIDATION)' ]; then \
-		tests/validation/lab $(RESULTS) $(RESULTS)/rt runc crun || status=1; \
-		set -- -lab '$(RESULTS)/validation-lab-*.json' -summary $(RESULTS)/validation.json -docs $(RESULTS)/validation.md; \
-	fi; \
-	$(RESULTS)/validation $(VALIDATION) "$$@" $(or $(RUNTIME),$(RESULTS)/rt runc crun) || status=1; \
+	$(if $(RUNTIME)$(VALIDATION),,tests/validation/lab $(RESULTS) $(RESULTS)/rt runc crun || status=1;) \
+	$(RESULTS)/validation $(or $(VALIDATION),$(if $(RUNTIME),,-lab '$(RESULTS)/validation-lab-*.json' \
+		-summary $(RESULTS)/validation.json -docs $(RESULTS)/validation.md)) \
+		$(or $(RUNTIME),$(RESULTS)/rt runc crun) || status=1; \
 	exit $$status
 
 validation-docs: validation

@@ -32,7 +32,8 @@ runtimes alike:
 - It mounts the cgroup hierarchies net_cls, net_prio and hugetlb for the programs that
   read them, if the machine has none and the kernel lets it.
 - Programs that race with the container or with a hook have the machine for
-  themselves, and are tried up to five times, unless they can be clean only by luck.
+  themselves, and five tries. Those that can be passed by luck alone must be clean
+  three times.
 - Those that need all capabilities, AppArmor or SELinux also run in the virtual
   machines of tests/lab.
 - Each program runs in a mount namespace of its own. crun does not see the version 2
