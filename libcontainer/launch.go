@@ -23,10 +23,10 @@ func (h *host) beginCgroup() (err error) {
 	if h.exec != nil {
 		return h.findCgroup()
 	}
-	h.undo.push(h.removeCgroup)
 	if h.cgroup, err = h.plan.Cgroup.Begin(); err != nil {
 		return err
 	}
+	h.undo.push(h.removeCgroup)
 	h.birth, err = h.cgroup.CloneFD()
 	h.keep(h.birth)
 	return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -84,13 +85,17 @@ func (p *Plan) look(x *hierarchy) (dir string, made int, err error) {
 	}
 }
 
-// Create is Begin and Finish in one.
+// Create is Begin and Finish in one, for a cgroup without a process yet: on an
+// error all that both made is removed.
 func (p *Plan) Create() (*Cgroup, error) {
 	c, err := p.Begin()
-	if err == nil {
-		err = c.Finish()
+	if err != nil {
+		return nil, err
 	}
-	return c, err
+	if err := c.Finish(); err != nil {
+		return nil, errors.Join(err, c.forget(true))
+	}
+	return c, nil
 }
 
 // Begin makes the directory in cgroup v2, if the host has that: clone puts init
@@ -105,7 +110,8 @@ func (p *Plan) Begin() (*Cgroup, error) {
 }
 
 // Finish makes the directories in the hierarchies of v1, which init joins later.
-// On an error everything made is removed, by Begin too.
+// On an error all that it made is removed; what Begin made stays, because init may
+// be in it by now.
 func (c *Cgroup) Finish() error { return c.create(false) }
 
 func (c *Cgroup) create(v2 bool) error {
@@ -116,10 +122,33 @@ func (c *Cgroup) create(v2 bool) error {
 	if err == nil {
 		return nil
 	}
-	if left := c.Remove(); left != nil {
+	if left := c.forget(v2); left != nil {
 		err = fmt.Errorf("%w; and then %w", err, left)
 	}
 	return err
+}
+
+// forget removes what was made in cgroup v2, or in all of v1, and lets go of those
+// hierarchies: what is there now is somebody else's, and must not be killed with
+// our container.
+func (c *Cgroup) forget(v2 bool) (first error) {
+	deadline := time.Now().Add(patience)
+	for _, name := range c.names() {
+		if (name == "") != v2 {
+			continue
+		}
+		if err := c.removeIn(name, deadline); err != nil && first == nil {
+			first = err
+		}
+		if fd, ok := c.dirs[name]; ok {
+			unix.Close(fd)
+			delete(c.dirs, name)
+		}
+		delete(c.state.Paths, name)
+		delete(c.state.Made, name)
+		delete(c.state.Inodes, name)
+	}
+	return first
 }
 
 func (c *Cgroup) createAll(v2 bool) error {
