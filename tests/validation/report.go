@@ -131,6 +131,9 @@ func (r *report) rows() (table, sums [][]string) {
 		}
 	}
 	sums = append(sums, r.sum(fmt.Sprintf("clean here, of %d", len(r.programs)), r.here))
+	sums = append(sums, r.sum("clean here, without *", func(name string, target int) bool {
+		return r.here(name, target) && !forbidden(name)
+	}))
 	if len(r.lab) > 0 {
 		sums = append(sums, r.sum("clean here or in a VM", r.anywhere))
 	}

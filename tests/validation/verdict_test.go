@@ -94,7 +94,10 @@ func TestReport(t *testing.T) {
 	if got, want := strings.Join(sums[0], "|"), "clean here, of 3|1|3"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if got, want := strings.Join(sums[1], "|"), "of the 2 that count|1|2"; got != want {
+	if got, want := strings.Join(sums[1], "|"), "clean here, without *|1|2"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := strings.Join(sums[2], "|"), "of the 2 that count|1|2"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	text := string(r.markdown())
