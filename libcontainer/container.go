@@ -74,9 +74,9 @@ func (c *Container) status() (specs.ContainerState, error) {
 	return status(f), err
 }
 
-// look gathers what the status is derived from.
-func (c *Container) look() (seen, error) {
-	f := seen{newSock: c.dir.has(newSock), sock: c.dir.has(startSock)}
+// look gathers what the status is derived from, and asks no more than it needs:
+// list looks at every container.
+func (c *Container) look() (f seen, err error) {
 	if c.state.Pid == 0 {
 		// Between the claim and the launch there is no process yet; a create
 		// that died there left nothing that runs.
@@ -86,15 +86,26 @@ func (c *Container) look() (seen, error) {
 	}
 	stat, err := readStat(c.state.Pid)
 	f.alive = err == nil && !stat.ended() && stat.startTime == c.state.StartTime
-	f.parked = stat.comm == boot.Name
-	young := strings.Trim(stat.comm, "0123456789") == "" // named after the descriptor it was executed from
-	if !f.alive || f.newSock {
+	if !f.alive {
 		return f, nil
 	}
-	// run has no socket; while it works on the container it holds the lock. The
-	// name alone proves nothing: the program may choose the same.
-	if !f.sock && (f.parked || young) && c.isLocked() {
-		f.newSock = true
+	f.parked = stat.comm == boot.Name
+	young := strings.Trim(stat.comm, "0123456789") == "" // named after the descriptor it was executed from
+	// Else the program runs, and create and start have done their work. The name
+	// alone proves nothing: the program may choose the same.
+	if f.parked || young {
+		// In this order: create renames the one to the other.
+		f.newSock, f.sock = c.dir.has(newSock), c.dir.has(startSock)
+		if f.newSock {
+			return f, nil
+		}
+		// run has no socket; while it works on the container it holds the lock.
+		if !f.sock && c.isLocked() {
+			f.newSock = true
+			return f, nil
+		}
+	}
+	if !c.state.Cgroup.MayBeFrozen(stat.state) {
 		return f, nil
 	}
 	g, err := cgroups.Load(c.state.Cgroup)
