@@ -167,6 +167,9 @@ func diedOf(text string) error { return &placedError{text: text} }
 
 // await serves init until everything that can fail is done there.
 func (h *host) await() error {
+	// To close it takes a mount away, for which the kernel waits for all CPUs: here,
+	// where rt has time.
+	h.sealed.Close()
 	for {
 		m, err := h.receive()
 		if err != nil {

@@ -32,6 +32,7 @@ type host struct {
 	birth     *os.File // directory of the cgroup2 that init is born in; nil for none
 	userns    *os.File // of the container, for idmapped mounts; nil without one
 
+	sealed    *os.File      // the binary that init executes
 	socket    *boot.Socket  // to init
 	launched  *boot.Process // what was cloned; init itself where nothing forks
 	bootstrap boot.Bootstrap

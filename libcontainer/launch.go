@@ -143,7 +143,8 @@ func (h *host) launch() error {
 	if err != nil {
 		return err
 	}
-	defer binary.Close()
+	h.sealed = binary
+	h.keep(binary)
 	socket, inside, err := boot.Pair()
 	if err != nil {
 		return err
