@@ -12,6 +12,7 @@
 #   make conformance-table     rt, runc and crun, and docs/conformance.md; after make lab
 #   make bench                 measure rt beside runc and crun, in ten minutes
 #   make bench BENCH='-quick -only A,D' RUNTIMES="runc crun=/opt/crun"
+#   make bench-docs            the same, into docs/performance.md and its charts
 
 RESULTS := .cache/tests
 TEST_TAGS := netgo osusergo urfave_cli_no_docs
@@ -19,7 +20,7 @@ RUN ?= .
 PACKAGES ?= ./...
 RUNTIME ?=
 
-.PHONY: test lab total bench test-deps test-programs
+.PHONY: test lab total bench bench-docs test-deps test-programs
 
 test-deps:
 	@tests/install-deps test
@@ -54,6 +55,9 @@ bench: test-deps
 	@tests/build '' $(RESULTS)/rt
 	@go build -o $(RESULTS)/bench ./tests/bench
 	@$(RESULTS)/bench -rt $(RESULTS)/rt -json $(RESULTS)/bench.json $(BENCH)
+
+bench-docs:
+	@$(MAKE) --no-print-directory bench BENCH='-docs docs $(BENCH)'
 
 # Some of its programs need virtual machines. They are first: they leave the machine
 # as it is, and the others want it for themselves.

@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"encoding/xml"
 	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"testing"
 )
@@ -16,9 +19,10 @@ func TestParse(t *testing.T) {
 		"-rounds many":           `invalid value "many" for flag -rounds: parse error`,
 		"-fast":                  "flag provided but not defined: -fast",
 		"rt":                     `"rt": no operands are taken (see -help)`,
-		"-from x.json -quick":    "-from measures nothing: it goes alone",
-		"-from x.json -only A":   "-from measures nothing: it goes alone",
-		"-from x.json -json y":   "-from measures nothing: it goes alone",
+		"-from x.json -quick":    "-from measures nothing: it goes with -docs alone",
+		"-from x.json -only A":   "-from measures nothing: it goes with -docs alone",
+		"-from x.json -json y":   "-from measures nothing: it goes with -docs alone",
+		"-docs docs -quick":      "-docs wants all tables, with all rounds",
 		"-rt /usr/sbin/rt -from": "flag needs an argument: -from",
 	} {
 		_, err := parse(strings.Fields(line))
@@ -74,13 +78,13 @@ func TestVerdict(t *testing.T) {
 	report.verdict(&out)
 	want := `
 Goals, by the median:
-  met      run-hot, Docker-shaped bundle: 0.20 x crun, goal 0.25 x crun
-  MISSED   run-hot, Docker-shaped bundle: 2.00 x runc, goal 0.20 x runc
+  met      run-hot, docker bundle: 0.20 x crun, goal 0.25 x crun
+  MISSED   run-hot, docker bundle: 2.00 x runc, goal 0.20 x runc
   no value run-hot, plain bundle: no
   met      parallel starts, P = 8: 1.40 x crun, goal 1.40 x crun
 
 What rt loses:
-  run-hot, docker bundle: rt 2.00, runc 1.00 (2.00 x)
+  run-hot, docker bundle: rt 2.00, runc 1.00
   run-hot, plain bundle: rt failed: no
 `
 	if out.String() != want {
@@ -97,5 +101,45 @@ func TestTableNamesFailures(t *testing.T) {
 	table.print(&out)
 	if want := "FAILED: c, crun: 2 of 2: exit status 1: boom\n"; !strings.HasSuffix(out.String(), want) {
 		t.Errorf("got %s", out.String())
+	}
+}
+
+func TestInsert(t *testing.T) {
+	report := Report{Runtimes: []*Runtime{{Name: "rt"}, {Name: "crun"}}, Tables: []*Table{{ID: "A", Unit: "ms", Digits: 2, Rows: []Row{
+		{Case: "c", Runtime: "rt", N: 2, Min: 1, Median: 2, P90: 3}, {Case: "c", Runtime: "crun", N: 2, Min: 3, Median: 4, P90: 5},
+	}}}}
+	for in, want := range map[string]string{
+		"a\n<!-- bench A -->\nold\n<!-- end -->\nb\n": "a\n<!-- bench A -->\n| ms | rt | crun | rt : crun |\n|---|---|---|---|\n| c | **2.00** (1.00 – 3.00) | **4.00** (3.00 – 5.00) | 0.50 x |\n<!-- end -->\nb\n",
+		"<!-- bench X -->\n<!-- end -->":              "the mark \"X\" names no table",
+		"nothing":                                     "there is no mark <!-- bench NAME -->",
+	} {
+		got, err := report.insert(in)
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%q:\ngot  %q\nwant %q", in, got, want)
+		}
+	}
+}
+
+// A chart is drawn of whatever there is, and is well-formed.
+func TestCharts(t *testing.T) {
+	names := []string{"rt", "a<b"}
+	some := []group{{"one & two", []*Row{{N: 1, Min: 1, Median: 2, P90: 900}, nil}}, {"failed", []*Row{{Error: "no"}, {N: 1}}}}
+	for name, svg := range map[string]string{
+		"bars":  bars("t", "s", names, some, func(v float64) string { return fmt.Sprint(v) }),
+		"lines": lines("t", "s", names, []panel{{"p", []float64{0, 10, 1000}, []curve{{0, [][2]float64{{0, 1}, {10, 2}, {1000, 3000}}}}}}, func(v float64) string { return fmt.Sprint(v) }),
+	} {
+		for d := xml.NewDecoder(strings.NewReader(svg)); ; {
+			if _, err := d.Token(); err == io.EOF {
+				break
+			} else if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		if strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") {
+			t.Errorf("%s: a number that is none", name)
+		}
 	}
 }

@@ -26,17 +26,17 @@ type counter struct {
 // Names of rows of the table "counters".
 const (
 	instructions = "instructions (millions)"
-	systemCalls  = "system calls"
+	cpuTime      = "CPU time (µs)"
 )
 
 func eventCounters(tracing string) []counter {
 	list := []counter{
 		{instructions, unix.PERF_TYPE_HARDWARE, unix.PERF_COUNT_HW_INSTRUCTIONS, 1e-6},
-		{"CPU time (µs)", unix.PERF_TYPE_SOFTWARE, unix.PERF_COUNT_SW_TASK_CLOCK, 1e-3},
+		{cpuTime, unix.PERF_TYPE_SOFTWARE, unix.PERF_COUNT_SW_TASK_CLOCK, 1e-3},
 		{"page faults", unix.PERF_TYPE_SOFTWARE, unix.PERF_COUNT_SW_PAGE_FAULTS, 0},
 		{"context switches", unix.PERF_TYPE_SOFTWARE, unix.PERF_COUNT_SW_CONTEXT_SWITCHES, 0},
 	}
-	for _, t := range [][2]string{{systemCalls, "raw_syscalls/sys_enter"}, {"processes and threads", "sched/sched_process_fork"}, {"programs executed", "sched/sched_process_exec"}} {
+	for _, t := range [][2]string{{"system calls", "raw_syscalls/sys_enter"}, {"processes and threads", "sched/sched_process_fork"}, {"programs executed", "sched/sched_process_exec"}} {
 		data, err := os.ReadFile(filepath.Join(tracing, "events", t[1], "id"))
 		id, numErr := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64)
 		if err == nil && numErr == nil {

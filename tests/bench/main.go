@@ -34,6 +34,7 @@ type options struct {
 	rounds float64
 	json   string
 	from   string
+	docs   string
 }
 
 func main() {
@@ -70,6 +71,7 @@ func parse(args []string) (*options, error) {
 	f.Float64Var(&o.rounds, "rounds", 1, "`factor` for the number of all rounds")
 	f.StringVar(&o.json, "json", "", "write the results to this `file` too")
 	f.StringVar(&o.from, "from", "", "measure nothing, take the results of this `file`")
+	f.StringVar(&o.docs, "docs", "", "fill the tables of performance.md in this `directory`, and draw its charts")
 	err := f.Parse(args)
 	if err == flag.ErrHelp {
 		fmt.Println("usage: bench [options]\n\nThe variable RUNTIMES names the runtimes beside rt, as \"NAME=PATH PATH …\"; without it crun and runc are looked for.\n\nTables:")
@@ -97,8 +99,11 @@ func parse(args []string) (*options, error) {
 			return nil, fmt.Errorf("-only: there is no table %q (see -help)", id)
 		}
 	}
+	if o.docs != "" && (o.quick || only != "") {
+		return nil, fmt.Errorf("-docs wants all tables, with all rounds")
+	}
 	if o.from != "" && (o.quick || only != "" || o.json != "") {
-		return nil, fmt.Errorf("-from measures nothing: it goes alone")
+		return nil, fmt.Errorf("-from measures nothing: it goes with -docs alone")
 	}
 	return o, nil
 }
@@ -118,6 +123,9 @@ func measure(o *options) error {
 		if err := report.write(o.json); err != nil {
 			return err
 		}
+	}
+	if o.docs != "" {
+		return report.document(o.docs)
 	}
 	return nil
 }
