@@ -58,9 +58,10 @@ runtimes alike:
 	p("\n|---|%s\n", strings.Repeat("---|", len(r.targets)))
 	table, sums := r.rows()
 	for _, cells := range table {
-		p("| %s |\n", strings.Join(cells, " | "))
+		p("| %s |\n", strings.ReplaceAll(strings.Join(cells, " | "), "*", `\*`))
 	}
 	for _, cells := range sums {
+		cells[0] = strings.ReplaceAll(cells[0], "*", `\*`)
 		p("| **%s** |\n", strings.Join(cells, "** | **"))
 	}
 	p("\n%s\n", strings.Replace(wrap(legend), "*", `\*`, 1))

@@ -101,7 +101,7 @@ func TestReport(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	text := string(r.markdown())
-	for _, want := range []string{"| prestart | error | ok* |", "> something new\n\nNot explained.", "demands the opposite"} {
+	for _, want := range []string{"| prestart | error | ok\\* |", "> something new\n\nNot explained.", "demands the opposite"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
