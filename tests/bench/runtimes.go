@@ -17,7 +17,7 @@ import (
 // A Runtime is a program under measurement.
 type Runtime struct {
 	Name    string
-	Path    string
+	Path    string `json:"-"` // where it happened to lie
 	Version string // the first line of --version, and for rt its commit
 	Size    int64  // of the binary, bytes
 	Hidden  bool   `json:",omitempty"` // runs without /sys/fs/cgroup/unified
