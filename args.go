@@ -69,7 +69,7 @@ func width(arg string, flags []cli.Flag) int {
 			if n != name {
 				continue
 			}
-			if _, isBool := f.(*cli.BoolFlag); isBool {
+			if _, isBool := slow(f).(*cli.BoolFlag); isBool {
 				return 1
 			}
 			return 2

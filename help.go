@@ -59,8 +59,12 @@ func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 func flagRows(flags []cli.Flag) [][2]string {
 	var rows [][2]string
 	for _, f := range flags {
+		if f == cli.HelpFlag || f == cli.VersionFlag {
+			continue
+		}
+		f = slow(f)
 		d, ok := f.(cli.DocGenerationFlag)
-		if v, can := f.(cli.VisibleFlag); !ok || can && !v.IsVisible() || f == cli.HelpFlag || f == cli.VersionFlag {
+		if v, can := f.(cli.VisibleFlag); !ok || can && !v.IsVisible() {
 			continue
 		}
 		value, usage, found := strings.Cut(strings.TrimPrefix(d.GetUsage(), "`"), "` ")

@@ -75,12 +75,14 @@ var (
 // exec failed before its process ran, and else 1.
 func rt(args []string) int {
 	name := programName(args)
-	l := split(args[1:], globalFlags)
+	globals := quick(globalFlags)
+	cli.HelpFlag, cli.VersionFlag = quickly(cli.HelpFlag), quickly(cli.VersionFlag)
+	l := split(args[1:], globals)
 	app := &cli.App{
 		Name:                      name,
 		HelpName:                  name,
 		Usage:                     "creates and runs containers from OCI bundles",
-		Flags:                     globalFlags,
+		Flags:                     globals,
 		Version:                   version,
 		HideHelpCommand:           true,
 		DisableSliceFlagSeparator: true,
@@ -93,6 +95,7 @@ func rt(args []string) int {
 	cli.VersionPrinter = printVersion
 	if cmd := find(l.verb); cmd != nil {
 		app.Commands = []*cli.Command{cmd}
+		cmd.Flags = quick(cmd.Flags)
 		cmd.HideHelpCommand = true // or an operand "help" would be one
 		cmd.OnUsageError = usageError
 		switch l.verb {
