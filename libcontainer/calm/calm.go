@@ -24,6 +24,9 @@ func init() {
 	if C.calm_slack > 0 {
 		unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(C.calm_slack), 0, 0, 0)
 	}
+	if C.calm_huge != 0 {
+		unix.Prctl(unix.PR_SET_THP_DISABLE, 0, 0, 0, 0)
+	}
 	// By package syscall, which then forgets the limit that it has found and would
 	// give to every program that it starts.
 	syscall.Setrlimit(unix.RLIMIT_NOFILE, &syscall.Rlimit{Cur: uint64(C.calm_nofile.rlim_cur), Max: uint64(C.calm_nofile.rlim_max)})

@@ -77,3 +77,20 @@ func TestAffinity(t *testing.T) {
 		t.Errorf("GOMAXPROCS is %d", n)
 	}
 }
+
+// Huge pages are allowed again, unless they never were.
+func TestHugePages(t *testing.T) {
+	for _, who := range []int{os.Getpid(), os.Getppid()} {
+		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", who))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(data), "\nTHP_enabled:\t1\n") {
+			t.Skipf("process %d has none, or the kernel does not say so", who)
+		}
+	}
+	disabled, err := unix.PrctlRetInt(unix.PR_GET_THP_DISABLE, 0, 0, 0, 0)
+	if disabled != 0 || err != nil {
+		t.Errorf("%d, %v", disabled, err)
+	}
+}

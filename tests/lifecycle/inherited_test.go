@@ -10,7 +10,7 @@ import (
 
 // inherited prints what a program takes over from whoever started it, and what rt
 // changes for its own threads.
-const inherited = `ulimit -Sn; ulimit -Hn; cat /proc/self/timerslack_ns; grep -E '^(SigBlk|Cpus_allowed_list)' /proc/self/status`
+const inherited = `ulimit -Sn; ulimit -Hn; cat /proc/self/timerslack_ns; grep -E '^(SigBlk|THP_enabled|Cpus_allowed_list)' /proc/self/status`
 
 // Nothing of rt's own settings reaches a program.
 func TestProgramInherits(t *testing.T) {
