@@ -23,6 +23,7 @@ func (h *host) sendPlan() (err error) {
 	i.Traced = h.r.Trace != nil
 	i.PreserveFDs, i.ListenFDs = h.preserve()
 	i.Keyring = h.keyring()
+	i.Straight = h.started() && !h.cgroup.HasLast() && !h.plan.Namespaces.ChecksMaps()
 	if h.when == create {
 		if err := h.planForCreate(); err != nil {
 			return err
@@ -182,7 +183,7 @@ func (h *host) await() error {
 			}
 		case boot.Notify:
 			err = h.sendListener(int(m.Value))
-		case boot.Ready:
+		case boot.Ready, boot.Exec: // the latter from an init that goes straight on
 			return h.addTimeline(m.Text)
 		default:
 			err = fmt.Errorf("init sent message %d", m.Type)
@@ -244,10 +245,12 @@ func (h *host) addTimeline(data []byte) error {
 	return nil
 }
 
+// started tells whether the operation ends with execve, not with a wait for start.
+func (h *host) started() bool { return h.exec != nil || h.create.Start }
+
 // commit makes the operation final.
 func (h *host) commit() error {
-	started := h.exec != nil || h.create.Start
-	if started {
+	if h.started() {
 		if err := h.startNow(); err != nil {
 			return err
 		}
@@ -269,7 +272,7 @@ func (h *host) commit() error {
 		}
 		h.undo.push(func() error { return os.Remove(pidFile) })
 	}
-	if !started {
+	if !h.started() {
 		if err := unix.Renameat(h.dir.fd, newSock, h.dir.fd, startSock); err != nil {
 			return fmt.Errorf("rename %q: %w", filepath.Join(h.dir.path, newSock), err)
 		}
@@ -283,11 +286,13 @@ func (h *host) commit() error {
 
 // startNow lets init go on to execve, and returns when it has succeeded.
 func (h *host) startNow() error {
-	if err := h.socket.Answer(); err != nil {
-		return h.initDied(err)
-	}
-	if _, err := h.receive(); err != nil { // boot.Exec
-		return err
+	if !h.init.Straight {
+		if err := h.socket.Answer(); err != nil {
+			return h.initDied(err)
+		}
+		if _, err := h.receive(); err != nil { // boot.Exec
+			return err
+		}
 	}
 	// The end of the socket is close-on-exec at work; a failure speaks first.
 	for {

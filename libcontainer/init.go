@@ -310,18 +310,28 @@ func (i *initSide) findExecutable() error {
 	return i.Process.FindExecutable()
 }
 
-// ready says that everything that can fail is done, with the timeline so far if
-// there is one, and waits for rt's commit.
+// ready says that everything that can fail is done, and waits for rt's commit;
+// where rt would only say go on, nobody is woken up for it.
 func (i *initSide) ready() error {
-	if i.trace == nil {
-		return i.ask(boot.Ready, 0, nil)
+	if i.Straight {
+		return nil
 	}
-	rows := struct{ Rows []Row }{i.hostTime(i.trace.Rows())}
-	data, _, err := boot.Encode(&rows)
+	data, err := i.timeline()
 	if err != nil {
 		return err
 	}
 	return i.ask(boot.Ready, 0, data)
+}
+
+// timeline is what rt wants to know of the steps so far, if anything.
+func (i *initSide) timeline() ([]byte, error) {
+	if i.trace == nil {
+		return nil, nil
+	}
+	rows := struct{ Rows []Row }{i.hostTime(i.trace.Rows())}
+	i.trace = nil
+	data, _, err := boot.Encode(&rows)
+	return data, err
 }
 
 // hostTime takes the offset of a new time namespace out of the timeline. The
@@ -409,7 +419,11 @@ func (i *initSide) execute() error {
 	if i.ListenFDs > 0 { // only here is the pid known by which the program goes
 		i.Process.Env = append(i.Process.Env, fmt.Sprintf("LISTEN_FDS=%d", i.ListenFDs), fmt.Sprintf("LISTEN_PID=%d", os.Getpid()))
 	}
-	if err := i.socket.Tell(boot.Exec, 0, nil); err != nil {
+	data, err := i.timeline()
+	if err != nil {
+		return err
+	}
+	if err := i.socket.Tell(boot.Exec, 0, data); err != nil {
 		return errAbandoned
 	}
 	return i.Process.Exec()

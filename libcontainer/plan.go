@@ -52,6 +52,7 @@ type InitPlan struct {
 	PreserveFDs int
 	ListenFDs   int // of them, those of sd_listen_fds(3)
 	NoPivot     bool
+	Straight    bool // rt has nothing to do between ready and execve: do not wait for it
 	Traced      bool // rt wants a timeline
 	Door        bool // the filter may deny accept4 while init waits for start
 	Forget      bool // be small while waiting for start: no filter denies madvise

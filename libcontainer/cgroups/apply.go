@@ -2,6 +2,7 @@ package cgroups
 
 import (
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,6 +30,15 @@ func (c *Cgroup) ApplyLast() error {
 		}
 	}
 	return c.apply(c.plan.settings, func(s *setting) bool { return s.late })
+}
+
+// HasLast tells whether ApplyLast has anything to set.
+func (c *Cgroup) HasLast() bool {
+	if c.plan == nil {
+		return false // of exec
+	}
+	return c.plan.unit != nil && len(c.plan.unit.late) > 0 ||
+		slices.ContainsFunc(c.plan.settings, func(s setting) bool { return s.late })
 }
 
 func (c *Cgroup) applyDevices() error {

@@ -179,14 +179,19 @@ func within(a specs.LinuxIDMapping, own []specs.LinuxIDMapping) bool {
 	return false
 }
 
+// ChecksMaps tells whether CheckMaps has anything to compare.
+func (p *Plan) ChecksMaps() bool {
+	return p != nil && p.joined(unix.CLONE_NEWUSER) != nil && len(p.UIDMapping)+len(p.GIDMapping) > 0
+}
+
 // CheckMaps compares the maps of the user namespace that pid has joined with
 // those of the config, if it has any. A map must be listed as the kernel shows
 // it, in any order.
 func (p *Plan) CheckMaps(pid int) error {
-	j := p.joined(unix.CLONE_NEWUSER)
-	if j == nil || len(p.UIDMapping)+len(p.GIDMapping) == 0 {
+	if !p.ChecksMaps() {
 		return nil
 	}
+	j := p.joined(unix.CLONE_NEWUSER)
 	proc, err := procfs.OpenHost()
 	if err != nil {
 		return err
