@@ -11,7 +11,8 @@ import (
 
 // writeTimeline writes the steps of an operation to the file, "" is none, as the
 // JSON array of complete events that chrome://tracing and Perfetto read (Trace
-// Event Format): one lane for rt, one for init. Times there are microseconds.
+// Event Format): one lane for rt, one for init,
+// and one for the thread of rt that makes init. Times there are microseconds.
 func writeTimeline(file string, rows []libcontainer.Row) error {
 	for _, r := range rows {
 		report.debug("%s: %s: %.3f ms", r.Side, r.Name, float64(r.Took)/1e6)
@@ -26,9 +27,10 @@ func writeTimeline(file string, rows []libcontainer.Row) error {
 }
 
 func appendTimeline(b []byte, rows []libcontainer.Row) []byte {
-	lanes := map[string]int{"host": 1, "init": 2}
+	lanes := map[string]int{"host": 1, "init": 2, "launcher": 3}
 	b = append(b, `[{"ph":"M","pid":1,"tid":1,"name":"thread_name","args":{"name":"rt"}},`+"\n"...)
-	b = append(b, ` {"ph":"M","pid":1,"tid":2,"name":"thread_name","args":{"name":"init"}}`...)
+	b = append(b, ` {"ph":"M","pid":1,"tid":2,"name":"thread_name","args":{"name":"init"}},`+"\n"...)
+	b = append(b, ` {"ph":"M","pid":1,"tid":3,"name":"thread_name","args":{"name":"launcher"}}`...)
 	var zero int64
 	for i, r := range rows {
 		if i == 0 || r.Begin < zero {

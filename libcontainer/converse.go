@@ -39,7 +39,6 @@ func (h *host) planForCreate() error {
 	i, p, o := &h.init, h.plan, h.create
 	i.Namespaces, i.Rootfs = p.Namespaces, p.Rootfs
 	i.Bundle, i.NoPivot = o.Bundle, o.NoPivot
-	i.Loopback = p.Namespaces.New&unix.CLONE_NEWNET != 0
 	i.HooksOutside = len(p.Hooks.Prestart)+len(p.Hooks.CreateRuntime)+len(p.Network.Devices) > 0
 	i.CreateContainer, i.StartContainer = p.Hooks.CreateContainer, p.Hooks.StartContainer
 	if len(i.CreateContainer) > 0 {

@@ -7,8 +7,8 @@
 //	rt create                          init (rt, executed from a sealed handle)
 //	  plan        config.json, whole, or all its problems
 //	  claim       <root>/<id>, the intent
-//	  launch ----- clone ------------> C constructor makes the network namespace,
-//	  cgroup                           waits at its gate
+//	  launch ----- clone ------------> in a thread that has the network namespace
+//	  cgroup                           C constructor waits at its gate
 //	  bootstrap ---------------------> joins cgroups and namespaces, unshares, forks
 //	  record      pid                  the Go runtime starts
 //	  limits      of cgroup, process

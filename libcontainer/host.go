@@ -32,8 +32,10 @@ type host struct {
 	birth     *os.File // directory of the cgroup2 that init is born in; nil for none
 	userns    *os.File // of the container, for idmapped mounts; nil without one
 
-	sealed    *os.File      // the binary that init executes
+	sealed    *os.File // the binary that init executes
+	launcher  *boot.Launcher
 	socket    *boot.Socket  // to init
+	inside    *os.File      // init's end of it
 	launched  *boot.Process // what was cloned; init itself where nothing forks
 	bootstrap boot.Bootstrap
 	process   *Process   // init, or the process of exec
@@ -42,17 +44,19 @@ type host struct {
 
 // hostSteps is what rt does for create and exec, in this order.
 var hostSteps = []step[*host]{
-	{"plan", both, (*host).makePlan}, // before the first side effect, with all problems at once
-	{"claim", create, (*host).claim}, // mkdir decides who gets the id; the intent is on disk from here on
+	{"plan", both, (*host).makePlan},          // before the first side effect, with all problems at once
+	{"launcher", both, (*host).startLauncher}, // it makes a network namespace meanwhile
+	{"claim", create, (*host).claim},          // mkdir decides who gets the id; the intent is on disk from here on
 	{"console socket", both, (*host).connectConsole},
 	{"intelRdt", create, (*host).createIntelRdt},
 	{"root", both, (*host).placeRoot},     // before the clone: init finds it in its place
 	{"cgroup", both, (*host).beginCgroup}, // clone can put init into it at birth
 	{"launch", both, (*host).launch},
 	{"cgroups of v1", create, (*host).finishCgroup}, // while init's image is loaded
-	{"join intelRdt", both, (*host).joinIntelRdt},   // while init has one thread
-	{"bootstrap", both, (*host).sendBootstrap},      // init joins its cgroup as its first deed
-	{"record", create, (*host).record},              // from here on delete --force finds init
+	{"launched", both, (*host).awaitLaunch},
+	{"join intelRdt", both, (*host).joinIntelRdt}, // while init has one thread
+	{"bootstrap", both, (*host).sendBootstrap},    // init joins its cgroup as its first deed
+	{"record", create, (*host).record},            // from here on delete --force finds init
 	// From here to the plan: while the Go runtime starts in init.
 	{"process limits", both, (*host).setProcessLimits}, // before init sets the soft ones, from the plan
 	{"cgroup limits", create, (*host).setCgroupLimits},
@@ -69,6 +73,9 @@ func (h *host) keep(files ...*os.File) { h.files = append(h.files, files...) }
 
 // release closes what only the operation needed.
 func (h *host) release() {
+	if h.launcher != nil {
+		h.launcher.Close() // first: it uses the files
+	}
 	for _, f := range h.files {
 		if f != nil {
 			f.Close()

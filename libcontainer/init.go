@@ -9,7 +9,6 @@ import (
 
 	"github.com/c9b5e2ae/rt/libcontainer/boot"
 	"github.com/c9b5e2ae/rt/libcontainer/hooks"
-	"github.com/c9b5e2ae/rt/libcontainer/namespaces"
 	"github.com/c9b5e2ae/rt/libcontainer/process"
 	"github.com/c9b5e2ae/rt/libcontainer/procfs"
 	"golang.org/x/sys/unix"
@@ -32,7 +31,6 @@ type initSide struct {
 var initSteps = []step[*initSide]{
 	{"procfs", both, (*initSide).openProc}, // before a mount of the container can stand in for it
 	{"session keyring", both, (*initSide).joinKeyring},
-	{"loopback up", create, (*initSide).loopback},
 	{"private propagation", create, (*initSide).private}, // before the first mount: none may reach the host
 	{"mounts", create, (*initSide).mount},
 	{"devices", create, (*initSide).devices}, // on what was mounted on /dev
@@ -149,13 +147,6 @@ func (i *initSide) joinKeyring() error {
 		return nil
 	}
 	return i.Process.JoinKeyring(i.proc, i.Keyring)
-}
-
-func (i *initSide) loopback() error {
-	if !i.Loopback {
-		return nil
-	}
-	return namespaces.Up()
 }
 
 func (i *initSide) private() error     { return i.Rootfs.Private() }

@@ -131,7 +131,35 @@ func (h *host) namespaces() []specs.LinuxNamespace {
 // whole are the namespaces that clone can make at once, with no process between
 // rt and init. A cgroup namespace is not one of them: its root would be rt's
 // cgroup, since clone makes it before the new one is joined.
-const whole = unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS
+const whole = unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS
+
+// startLauncher starts the thread that will make init, and with it the network
+// namespace, which takes longer than all other namespaces together.
+func (h *host) startLauncher() (err error) {
+	if h.plan.Process != nil {
+		// config.md, "execCPUAffinity": init is born with it.
+		undo, err := h.plan.Process.SetInitialAffinity()
+		if err != nil {
+			return err
+		}
+		defer undo()
+	}
+	h.launcher, err = boot.NewLauncher(h.newNetwork())
+	return err
+}
+
+// newNetwork tells whether the launcher makes the network namespace.
+func (h *host) newNetwork() bool {
+	n := h.plan.Namespaces
+	if n == nil || n.New&unix.CLONE_NEWNET == 0 {
+		return false
+	}
+	joined := uint32(0)
+	for _, j := range n.Join {
+		joined |= j.Flag
+	}
+	return !afterwards(n.New, joined)
+}
 
 // launch starts the process that becomes init; it waits for its bootstrap.
 func (h *host) launch() error {
@@ -149,8 +177,8 @@ func (h *host) launch() error {
 	if err != nil {
 		return err
 	}
-	h.socket = socket
-	defer inside.Close()
+	h.socket, h.inside = socket, inside
+	h.keep(inside)
 
 	preserve, _ := h.preserve()
 	// What rt's caller leaked must not even reach init, whose program path could
@@ -165,24 +193,24 @@ func (h *host) launch() error {
 		l.Stdio = stdio()
 	}
 	l.Cgroup = h.birth
-	var early uint32
-	l.Cloneflags, early = h.split(create)
-	if err := socket.SendUnshare(early); err != nil {
+	l.Cloneflags = h.split(create)
+	if err := h.launcher.Go(&l, binary, inside); err != nil {
 		return err
-	}
-	if h.plan.Process != nil {
-		// config.md, "execCPUAffinity": init is born with it.
-		undo, err := h.plan.Process.SetInitialAffinity()
-		if err != nil {
-			return err
-		}
-		defer undo()
-	}
-	if h.launched, err = l.Start(binary, inside); err != nil {
-		return namespaces.Explain(err)
 	}
 	h.undo.push(h.killLaunched)
 	return nil
+}
+
+// awaitLaunch waits until there is a process, and its image is loaded.
+func (h *host) awaitLaunch() (err error) {
+	h.launched, err = h.launcher.Wait()
+	if err != nil {
+		return namespaces.Explain(err)
+	}
+	if begin, end := h.launcher.Network(); end > 0 {
+		h.r.Trace.append(Row{Side: "launcher", Name: "network namespace", Begin: begin, Took: end - begin})
+	}
+	return h.inside.Close() // init alone has this end now, so that its end can be seen
 }
 
 // joins opens the namespaces to join, and tells which ones are to be made.
@@ -208,31 +236,32 @@ func (h *host) join(f *os.File, flag uint32) {
 	h.bootstrap.Types = append(h.bootstrap.Types, flag)
 }
 
-// split decides which of the new namespaces clone makes, and which the constructor
-// of init makes before its bootstrap comes; the others it makes after it.
-func (h *host) split(create uint32) (cloneflags uintptr, early uint32) {
+// afterwards tells whether the new namespaces must be made by the constructor of
+// init, after the others are joined: what is made after the user namespace belongs
+// to it (user_namespaces(7)), so that comes first, and with it the constructor's part.
+func afterwards(create, joined uint32) bool {
+	return (create|joined)&(unix.CLONE_NEWUSER|unix.CLONE_NEWTIME) != 0 || joined&unix.CLONE_NEWPID != 0
+}
+
+// split decides which of the new namespaces clone makes, and leaves the others to
+// the constructor of init, but for the network namespace that the launcher has made.
+func (h *host) split(create uint32) (cloneflags uint64) {
 	b := &h.bootstrap
 	joined := uint32(0)
 	for _, t := range b.Types {
 		joined |= t
 	}
-	// What is made after the user namespace belongs to it (user_namespaces(7)),
-	// so the user namespace comes first, and with it the constructor's part.
-	later := (create|joined)&(unix.CLONE_NEWUSER|unix.CLONE_NEWTIME) != 0 || joined&unix.CLONE_NEWPID != 0
 	b.NewUser = create&unix.CLONE_NEWUSER != 0
 	b.UserRoot = (create|joined)&unix.CLONE_NEWUSER != 0
 	b.Offsets = create&unix.CLONE_NEWTIME != 0 && len(h.plan.Namespaces.TimeOffsets) > 0
 	b.Unshare = create &^ unix.CLONE_NEWUSER
-	if !later {
-		// A network namespace takes longer than all others together: init makes
-		// its own while rt makes the cgroup.
-		early = create & unix.CLONE_NEWNET
-		cloneflags = uintptr(create & whole &^ early)
-		b.Unshare &^= whole
+	if !afterwards(create, joined) {
+		cloneflags = uint64(create & whole)
+		b.Unshare &^= whole | unix.CLONE_NEWNET
 	}
 	// A process enters a pid or time namespace only by being born there.
 	b.Fork = (joined|b.Unshare)&(unix.CLONE_NEWPID|unix.CLONE_NEWTIME) != 0
-	return cloneflags, early
+	return cloneflags
 }
 
 // stdio are rt's own descriptors 0 to 2; nil for one that is closed.
@@ -245,8 +274,11 @@ func stdio() (files [3]*os.File) {
 	return files
 }
 
-func (h *host) killLaunched() error {
-	err := h.launched.Kill()
+func (h *host) killLaunched() (err error) {
+	if h.launched, err = h.launcher.Wait(); err != nil {
+		return nil // told already
+	}
+	err = h.launched.Kill()
 	h.launched.Close()
 	if p := h.process; p != nil && p.Pid != h.launched.Pid {
 		unix.PidfdSendSignal(p.pidfd, unix.SIGKILL, nil, 0)

@@ -56,7 +56,6 @@ type InitPlan struct {
 	Traced      bool // rt wants a timeline
 	Door        bool // the filter may deny accept4 while init waits for start
 	Forget      bool // be small while waiting for start: no filter denies madvise
-	Loopback    bool // a new network namespace: bring its loopback up
 }
 
 // planCreate resolves a whole config. All problems of all rooms are in ps.

@@ -16,7 +16,7 @@ type Trace struct {
 // A Row is one step. Begin and Took are ns of CLOCK_MONOTONIC; init's are
 // shifted by the time namespace it may have made, which rt takes out.
 type Row struct {
-	Side  string // "host" or "init"
+	Side  string // "host", "launcher" (of host) or "init"
 	Name  string
 	Begin int64
 	Took  int64

@@ -7,6 +7,7 @@
  * system calls where glibc would take locks or signal other threads. */
 #define _GNU_SOURCE
 #include "bootstrap.h"
+#include "launcher.h"
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,19 +15,11 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 struct rlimit boot_nofile;
 int boot_socket = -1;
 int64_t boot_begin, boot_end;
-
-static int64_t now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
 
 static void tell(uint32_t type, int32_t value, const char *text)
 {
@@ -121,7 +114,7 @@ __attribute__((constructor(101))) static void boot(void)
 	/* Somebody typed it: main says that init is not a command. */
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_SEQPACKET)
 		return;
-	boot_begin = now();
+	boot_begin = monotonic();
 	prctl(PR_SET_NAME, BOOT_NAME, 0, 0, 0);
 	boot_socket = fd;
 	getrlimit(RLIMIT_NOFILE, &boot_nofile);
@@ -129,8 +122,6 @@ __attribute__((constructor(101))) static void boot(void)
 	struct bootstrap b;
 	int fds[BOOT_MAX_FDS];
 	int n = receive(&b, fds);
-	for (; n == 0 && b.more; n = receive(&b, fds))
-		must(unshare((int)b.unshare) == 0, "unshare");
 	if (n < 0 || b.njoin > 8 || (uint32_t)n != b.ncgroup + b.njoin)
 		_exit(1);
 
@@ -160,6 +151,8 @@ __attribute__((constructor(101))) static void boot(void)
 	}
 	if (b.unshare)
 		must(unshare((int)b.unshare) == 0, "unshare");
+	if (b.unshare & CLONE_NEWNET)
+		must(loopback_up() == 0, "loopback up");
 	if (b.offsets)
 		ask(BOOT_OFFSETS);
 	if (b.fork) {
@@ -173,5 +166,5 @@ __attribute__((constructor(101))) static void boot(void)
 		}
 		tie();
 	}
-	boot_end = now();
+	boot_end = monotonic();
 }

@@ -34,16 +34,6 @@ type Bootstrap struct {
 	Fork     bool       // init is a child of the launched process: it sends its Pid
 }
 
-// SendUnshare has the constructor create namespaces, CLONE_NEW*, before its
-// bootstrap comes. It can be sent before there is an init.
-func (s *Socket) SendUnshare(flags uint32) error {
-	if flags == 0 {
-		return nil
-	}
-	c := C.struct_bootstrap{magic: C.BOOT_MAGIC, unshare: C.uint32_t(flags), more: 1}
-	return s.send(unsafe.Slice((*byte)(unsafe.Pointer(&c)), unsafe.Sizeof(c)), nil)
-}
-
 // SendBootstrap sends b. The files stay the caller's.
 func (s *Socket) SendBootstrap(b *Bootstrap) error {
 	if len(b.Joins) > 8 || len(b.Joins) != len(b.Types) || len(b.Cgroups)+len(b.Joins) > C.BOOT_MAX_FDS {

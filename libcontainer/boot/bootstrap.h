@@ -22,7 +22,6 @@ struct bootstrap {
 	uint32_t userroot; /* become uid and gid 0 of the user namespace we are in */
 	uint32_t offsets;  /* ask for the offsets of the new time namespace */
 	uint32_t fork;     /* a pid or time namespace holds only children */
-	uint32_t more;     /* only unshare counts, and another bootstrap follows */
 };
 
 enum boot_message_type {

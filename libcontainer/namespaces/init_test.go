@@ -19,29 +19,6 @@ import (
 // The tests of what happens in namespaces run this test binary again in new
 // ones, with the name of one of these functions. Its error is printed.
 var inside = map[string]func() error{
-	"up": func() error {
-		if err := Up(); err != nil {
-			return err
-		}
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
-		if err != nil {
-			return err
-		}
-		lo, _ := unix.NewIfreq("lo")
-		if err := unix.IoctlIfreq(fd, unix.SIOCGIFFLAGS, lo); err != nil {
-			return err
-		}
-		if lo.Uint16()&unix.IFF_UP == 0 {
-			return errors.New("lo is down")
-		}
-		if err := unix.IoctlIfreq(fd, unix.SIOCGIFADDR, lo); err != nil {
-			return err
-		}
-		if a, err := lo.Inet4Addr(); err != nil || string(a) != "\x7f\x00\x00\x01" {
-			return fmt.Errorf("address %v", a)
-		}
-		return nil
-	},
 	"names": func() error {
 		p := Plan{Hostname: strings.Repeat("h", 64), Domainname: "d"}
 		if err := p.SetNames(); err != nil {
@@ -161,7 +138,6 @@ func TestInit(t *testing.T) {
 		flags uintptr
 		want  string
 	}{
-		{"up", unix.CLONE_NEWNET, ""},
 		{"names", unix.CLONE_NEWUTS, ""},
 		{"names refused", unix.CLONE_NEWUSER, `sethostname "h": the kernel does not allow it`},
 		{"sysctl", unix.CLONE_NEWNET | unix.CLONE_NEWIPC, ""},

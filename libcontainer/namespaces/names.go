@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,25 +25,6 @@ func (p *Plan) SetNames() error {
 		if err := unix.Setdomainname([]byte(p.Domainname)); err != nil {
 			return fmt.Errorf("setdomainname %q: %w", p.Domainname, plain(err))
 		}
-	}
-	return nil
-}
-
-// Up sets the loopback interface of the calling thread's network namespace up,
-// which a new one is not. The kernel gives it its addresses (netdevice(7)).
-func Up() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return os.NewSyscallError("socket", err)
-	}
-	defer unix.Close(fd)
-	lo, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	lo.SetUint16(unix.IFF_UP)
-	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo); err != nil {
-		return fmt.Errorf("set lo up: %w", plain(err))
 	}
 	return nil
 }

@@ -53,6 +53,22 @@ func TestPodSharesNetworkAndIPC(t *testing.T) {
 	b.WantNothing()
 }
 
+// Two parts of rt make network namespaces: with a user namespace it is made in it.
+func TestLoopbackIsUp(t *testing.T) {
+	for name, changes := range map[string][]harness.Change{
+		"network namespace":    nil,
+		"in a user namespace":  {harness.UserNamespace(100000)},
+		"and a time namespace": {harness.Namespace(specs.TimeNamespace, "")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := harness.New(t, append(changes, harness.Args("ifconfig", "lo"))...)
+			if out := c.Run().Stdout; !strings.Contains(out, "UP LOOPBACK RUNNING") || !strings.Contains(out, "inet addr:127.0.0.1") {
+				t.Errorf("lo is not up: %s", out)
+			}
+		})
+	}
+}
+
 func TestJoinedPIDNamespace(t *testing.T) {
 	a := harness.New(t)
 	a.Up()
