@@ -62,6 +62,9 @@ func (c *Container) Delete() error {
 // uninterruptible sleep holds its cgroup.
 const endTime = 10 * time.Second
 
+// soon is how long one that nothing holds takes at the most.
+const soon = 100 * time.Millisecond
+
 // destroy kills what runs and undoes what the state names. The cgroup is the
 // truth about what runs: a pid may be another's by now.
 func (c *Container) destroy(plan *hooks.Plan) error {
@@ -75,6 +78,11 @@ func (c *Container) destroy(plan *hooks.Plan) error {
 	if fd, err := c.pidfd(); err == nil {
 		defer unix.Close(fd)
 		unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+		if frozen, err := g.Frozen(); c.state.OwnPidns && err == nil && !frozen {
+			// The kernel ends a pid namespace with its first process
+			// (pid_namespaces(7)), sooner than the freezer could stop it.
+			awaitEnd(fd, soon)
+		}
 		if err := g.Kill(); err != nil {
 			return err
 		}
