@@ -95,12 +95,12 @@ func (e *encoder) value(v reflect.Value) error {
 		e.uint(1)
 		return e.value(v.Elem())
 	case reflect.Struct:
-		t := v.Type()
-		for i := range t.NumField() {
-			if !t.Field(i).IsExported() {
+		for i := range v.NumField() {
+			f := v.Field(i)
+			if !f.CanInterface() { // not exported; Type.Field would build the name, and more, to tell
 				continue
 			}
-			if err := e.value(v.Field(i)); err != nil {
+			if err := e.value(f); err != nil {
 				return err
 			}
 		}
@@ -199,10 +199,9 @@ func (d *decoder) value(v reflect.Value) {
 	case reflect.Pointer:
 		d.pointer(v)
 	case reflect.Struct:
-		t := v.Type()
-		for i := range t.NumField() {
-			if t.Field(i).IsExported() {
-				d.value(v.Field(i))
+		for i := range v.NumField() {
+			if f := v.Field(i); f.CanSet() {
+				d.value(f)
 			}
 		}
 	}
