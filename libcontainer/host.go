@@ -29,8 +29,9 @@ type host struct {
 	dir       *dir
 	state     *saved
 	cgroup    *cgroups.Cgroup
-	birth     *os.File // directory of the cgroup2 that init is born in; nil for none
-	userns    *os.File // of the container, for idmapped mounts; nil without one
+	below     cgroups.Below // for exec: where in the container's cgroup
+	birth     *os.File      // directory of the cgroup2 that init is born in; nil for none
+	userns    *os.File      // of the container, for idmapped mounts; nil without one
 
 	sealed    *os.File // the binary that init executes
 	launcher  *boot.Launcher
@@ -52,7 +53,8 @@ var hostSteps = []step[*host]{
 	{"root", both, (*host).placeRoot},     // before the clone: init finds it in its place
 	{"cgroup", both, (*host).beginCgroup}, // clone can put init into it at birth
 	{"launch", both, (*host).launch},
-	{"cgroups of v1", create, (*host).finishCgroup}, // while init's image is loaded
+	{"namespaces", both, (*host).openNamespaces}, // while init's image is loaded, and so:
+	{"cgroups of v1", both, (*host).finishCgroup},
 	{"launched", both, (*host).awaitLaunch},
 	{"join intelRdt", both, (*host).joinIntelRdt}, // while init has one thread
 	{"bootstrap", both, (*host).sendBootstrap},    // init joins its cgroup as its first deed

@@ -21,44 +21,45 @@ import (
 // waiting for all CPUs.
 func (h *host) beginCgroup() (err error) {
 	if h.exec != nil {
-		return h.findCgroup()
+		err = h.findCgroup()
+	} else if h.cgroup, err = h.plan.Cgroup.Begin(); err == nil {
+		h.undo.push(h.removeCgroup)
 	}
-	if h.cgroup, err = h.plan.Cgroup.Begin(); err != nil {
+	if err != nil {
 		return err
 	}
-	h.undo.push(h.removeCgroup)
-	h.birth, err = h.cgroup.CloneFD()
+	h.birth, err = h.cgroup.CloneFD(h.below)
 	h.keep(h.birth)
 	return err
 }
 
 // finishCgroup makes the rest of it, and opens what init joins by itself.
 func (h *host) finishCgroup() (err error) {
-	if err := h.cgroup.Finish(); err != nil {
-		return err
+	if h.create != nil {
+		if err := h.cgroup.Finish(); err != nil {
+			return err
+		}
 	}
-	h.bootstrap.Cgroups, err = h.cgroup.Joins()
+	h.bootstrap.Cgroups, err = h.cgroup.Joins(h.below)
 	h.keep(h.bootstrap.Cgroups...)
 	return err
 }
 
 func (h *host) findCgroup() (err error) {
-	below := map[string]string{}
+	sub := map[string]string{}
 	for _, c := range h.exec.Cgroup {
 		controllers, path, found := strings.Cut(c, ":")
 		if !found {
 			controllers, path = "", c
 		}
 		for controller := range strings.SplitSeq(controllers, ",") {
-			below[controller] = path
+			sub[controller] = path
 		}
 	}
 	if h.cgroup, err = cgroups.Load(h.state.Cgroup); err != nil {
 		return err
 	}
-	h.bootstrap.Cgroups, h.birth, err = h.cgroup.JoinsBelow(h.state.Pid, below)
-	h.keep(h.bootstrap.Cgroups...)
-	h.keep(h.birth)
+	h.below, err = h.cgroup.Below(h.state.Pid, sub)
 	return err
 }
 
@@ -150,23 +151,34 @@ func (h *host) startLauncher() (err error) {
 
 // newNetwork tells whether the launcher makes the network namespace.
 func (h *host) newNetwork() bool {
-	n := h.plan.Namespaces
-	if n == nil || n.New&unix.CLONE_NEWNET == 0 {
-		return false
+	create, joined := h.planned()
+	return create&unix.CLONE_NEWNET != 0 && !afterwards(create, joined)
+}
+
+// cloneflags are the new namespaces that clone makes.
+func (h *host) cloneflags() uint64 {
+	create, joined := h.planned()
+	if afterwards(create, joined) {
+		return 0
 	}
-	joined := uint32(0)
+	return uint64(create & whole)
+}
+
+// planned are the namespaces to make and to join, CLONE_NEW*, as far as they are
+// known before the launch: exec only joins what init has.
+func (h *host) planned() (create, joined uint32) {
+	n := h.plan.Namespaces
+	if n == nil {
+		return 0, 0
+	}
 	for _, j := range n.Join {
 		joined |= j.Flag
 	}
-	return !afterwards(n.New, joined)
+	return n.New, joined
 }
 
 // launch starts the process that becomes init; it waits for its bootstrap.
 func (h *host) launch() error {
-	create, err := h.joins()
-	if err != nil {
-		return err
-	}
 	binary, err := boot.Seal()
 	if err != nil {
 		return err
@@ -193,7 +205,7 @@ func (h *host) launch() error {
 		l.Stdio = stdio()
 	}
 	l.Cgroup = h.birth
-	l.Cloneflags = h.split(create)
+	l.Cloneflags = h.cloneflags()
 	if err := h.launcher.Go(&l, binary, inside); err != nil {
 		return err
 	}
@@ -213,21 +225,24 @@ func (h *host) awaitLaunch() (err error) {
 	return h.inside.Close() // init alone has this end now, so that its end can be seen
 }
 
-// joins opens the namespaces to join, and tells which ones are to be made.
-func (h *host) joins() (create uint32, err error) {
+// openNamespaces opens those that the constructor of init is to join, and leaves
+// to it what clone and the launcher have not made.
+func (h *host) openNamespaces() error {
 	if h.exec != nil {
 		found, err := h.namespacesOfInit()
 		for _, n := range found {
 			h.join(n.File, n.Flag)
 		}
-		return 0, err
+		h.split(0)
+		return err
 	}
 	p := h.plan.Namespaces
 	files, err := p.Open()
 	for n, f := range files {
 		h.join(f, p.Join[n].Flag)
 	}
-	return p.New, err
+	h.split(p.New)
+	return err
 }
 
 func (h *host) join(f *os.File, flag uint32) {
@@ -243,9 +258,8 @@ func afterwards(create, joined uint32) bool {
 	return (create|joined)&(unix.CLONE_NEWUSER|unix.CLONE_NEWTIME) != 0 || joined&unix.CLONE_NEWPID != 0
 }
 
-// split decides which of the new namespaces clone makes, and leaves the others to
-// the constructor of init, but for the network namespace that the launcher has made.
-func (h *host) split(create uint32) (cloneflags uint64) {
+// split fills in the constructor's part of the new namespaces.
+func (h *host) split(create uint32) {
 	b := &h.bootstrap
 	joined := uint32(0)
 	for _, t := range b.Types {
@@ -256,12 +270,10 @@ func (h *host) split(create uint32) (cloneflags uint64) {
 	b.Offsets = create&unix.CLONE_NEWTIME != 0 && len(h.plan.Namespaces.TimeOffsets) > 0
 	b.Unshare = create &^ unix.CLONE_NEWUSER
 	if !afterwards(create, joined) {
-		cloneflags = uint64(create & whole)
 		b.Unshare &^= whole | unix.CLONE_NEWNET
 	}
 	// A process enters a pid or time namespace only by being born there.
 	b.Fork = (joined|b.Unshare)&(unix.CLONE_NEWPID|unix.CLONE_NEWTIME) != 0
-	return cloneflags
 }
 
 // stdio are rt's own descriptors 0 to 2; nil for one that is closed.

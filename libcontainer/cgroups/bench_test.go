@@ -56,7 +56,7 @@ func BenchmarkLifecycle(b *testing.B) {
 			b.Fatal(err)
 		}
 		lap(2)
-		joins, err := c.Joins()
+		joins, err := c.Joins(nil)
 		if err != nil {
 			b.Fatal(err)
 		}

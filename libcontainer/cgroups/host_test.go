@@ -109,11 +109,11 @@ func enter(t testing.TB, c *Cgroup, joins []*os.File, clone *os.File, script str
 
 func start(t testing.TB, c *Cgroup, script string) *exec.Cmd {
 	t.Helper()
-	joins, err := c.Joins()
+	joins, err := c.Joins(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	clone, err := c.CloneFD()
+	clone, err := c.CloneFD(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,10 +19,11 @@ import (
 //   - cgroup v2: clone3 with CLONE_INTO_CGROUP (since 5.7) makes the child where
 //     it belongs, on a hybrid host too. CloneFD has the directory.
 
-// Joins opens the files to which the container's first process, while it has
-// one thread, has to write "0". It is the caller who closes them. There are none
-// with the systemd driver, see Enter.
-func (c *Cgroup) Joins() ([]*os.File, error) {
+// Joins opens the files to which a process that has one thread has to write "0":
+// the container's first process, with nil, or one that enters a running container.
+// It is the caller who closes them. There are none for the first one with the
+// systemd driver, see Enter.
+func (c *Cgroup) Joins(b Below) ([]*os.File, error) {
 	if c.plan != nil && c.plan.unit != nil {
 		return nil, nil
 	}
@@ -31,7 +32,7 @@ func (c *Cgroup) Joins() ([]*os.File, error) {
 		if name == "" {
 			continue
 		}
-		f, err := c.joinFile(name, "")
+		f, err := c.joinFile(name, b[name])
 		if err != nil {
 			closeAll(files)
 			return nil, err
@@ -62,18 +63,15 @@ func closeAll(files []*os.File) {
 
 // CloneFD opens the cgroup2 directory for CLONE_INTO_CGROUP; nil where there is
 // none, or where systemd moves the process. It is the caller who closes it.
-func (c *Cgroup) CloneFD() (*os.File, error) {
+func (c *Cgroup) CloneFD(b Below) (*os.File, error) {
 	if _, ok := c.state.Paths[""]; !ok || c.plan != nil && c.plan.unit != nil {
 		return nil, nil
 	}
-	return c.cloneDir("")
-}
-
-func (c *Cgroup) cloneDir(below string) (*os.File, error) {
 	dir, err := c.dirOf("")
 	if err != nil {
 		return nil, opError("open", c.state.Paths[""], err)
 	}
+	below := b[""]
 	if below == "" {
 		below = "."
 	}
@@ -84,16 +82,22 @@ func (c *Cgroup) cloneDir(below string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), path.Join(c.state.Paths[""], below)), nil
 }
 
-// JoinsBelow is Joins and CloneFD for a process that enters a running
-// container. It joins the cgroups of pid, the container's init, which may have
-// moved itself further down; or those that sub names, which must exist: the
-// key is a controller or "" for all, the value a path below the container's
-// cgroup, as in `exec --cgroup`.
-func (c *Cgroup) JoinsBelow(pid int, sub map[string]string) (joins []*os.File, clone *os.File, err error) {
-	below := map[string]string{}
+// Below is where a process goes in the container's cgroups, hierarchy by
+// hierarchy: the path from the container's cgroup down, "" being that itself.
+type Below map[string]string
+
+// Below finds where a process that enters a running container goes: into the
+// cgroups of pid, the container's init, which may have moved itself further down;
+// or into those that sub names, which must exist: the key is a controller or "" for
+// all, the value a path below the container's cgroup, as in `exec --cgroup`.
+func (c *Cgroup) Below(pid int, sub map[string]string) (Below, error) {
+	below, err := c.cgroupsOf(pid)
+	if err != nil {
+		return nil, err
+	}
 	for key, p := range sub {
 		if strings.ContainsRune(p, 0) || hasWord(p, "..", "/") {
-			return nil, nil, fmt.Errorf("cgroup %q is not below the container's", p)
+			return nil, fmt.Errorf("cgroup %q is not below the container's", p)
 		}
 		p = strings.TrimPrefix(path.Join("/", p), "/")
 		found := false
@@ -103,45 +107,23 @@ func (c *Cgroup) JoinsBelow(pid int, sub map[string]string) (joins []*os.File, c
 			}
 		}
 		if !found {
-			return nil, nil, fmt.Errorf("the container has no cgroup of controller %q", key)
+			return nil, fmt.Errorf("the container has no cgroup of controller %q", key)
 		}
 	}
-	inits, err := c.cgroupsOf(pid)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, name := range c.names() {
-		p, ok := below[name]
-		if !ok {
-			p = inits[name]
-		}
-		if name == "" {
-			clone, err = c.cloneDir(p)
-		} else {
-			var f *os.File
-			if f, err = c.joinFile(name, p); err == nil {
-				joins = append(joins, f)
-			}
-		}
-		if err != nil {
-			closeAll(joins)
-			return nil, nil, err
-		}
-	}
-	return joins, clone, nil
+	return below, nil
 }
 
 // cgroupsOf returns where pid is below the container's cgroup, in the
 // hierarchies where it is there.
-func (c *Cgroup) cgroupsOf(pid int) (map[string]string, error) {
+func (c *Cgroup) cgroupsOf(pid int) (Below, error) {
+	out := Below{}
 	if pid <= 0 {
-		return nil, nil
+		return out, nil
 	}
 	in, err := whereIs(pid)
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]string{}
 	for name, dir := range c.state.Paths {
 		// The mount may show less than all of the tree, so the container's
 		// path is an end of the kernel's one and not the whole of it.

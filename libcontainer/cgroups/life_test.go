@@ -100,7 +100,21 @@ func TestNested(t *testing.T) {
 	}
 }
 
-func TestJoinsBelow(t *testing.T) {
+// below is what exec does.
+func below(c *Cgroup, pid int, sub map[string]string) ([]*os.File, *os.File, error) {
+	b, err := c.Below(pid, sub)
+	if err != nil {
+		return nil, nil, err
+	}
+	joins, err := c.Joins(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	clone, err := c.CloneFD(b)
+	return joins, clone, err
+}
+
+func TestBelow(t *testing.T) {
 	c := create(t, nil)
 	for _, dir := range c.state.Paths {
 		if err := os.Mkdir(dir+"/sub", 0o755); err != nil {
@@ -144,7 +158,7 @@ func TestJoinsBelow(t *testing.T) {
 		if one == "" && tt.name == "one" {
 			tt.want = all
 		}
-		joins, clone, err := c.JoinsBelow(init.Process.Pid, tt.sub)
+		joins, clone, err := below(c, init.Process.Pid, tt.sub)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +173,7 @@ func TestJoinsBelow(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	joins, clone, err := c.JoinsBelow(init.Process.Pid, nil)
+	joins, clone, err := below(c, init.Process.Pid, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +190,7 @@ func TestJoinsBelow(t *testing.T) {
 		{map[string]string{"nosuch": "sub"}, `the container has no cgroup of controller "nosuch"`},
 		{map[string]string{"": "nosuch"}, "/nosuch"},
 	} {
-		_, _, err := c.JoinsBelow(init.Process.Pid, tt.sub)
+		_, _, err := below(c, init.Process.Pid, tt.sub)
 		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "no such file") {
 			t.Errorf("got  %v\nwant … %s", err, tt.want)
 		}
