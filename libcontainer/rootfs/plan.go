@@ -36,6 +36,7 @@ type Plan struct {
 	void               int      // the empty directory, detached; 0 until needed
 	nullUsed, voidUsed bool     // those are attached, and copies are clones
 	protected          bool     // Protect is done
+	noTreeAttr         bool     // the kernel has no open_tree_attr(2)
 	late               []late   // mounts that become read-only at the end
 	chosen             []chosen // mounts whose propagation the root's would change
 }
