@@ -9,7 +9,8 @@
 // fsmount(2), open_tree(2), mount_setattr(2)) and attached to a descriptor
 // (move_mount(2)). Afterwards the path is opened once more, and unless it leads
 // to the new mount the container is not started: whoever renamed a directory in
-// between gains nothing.
+// between gains nothing. Bind mounts side by side share the work for their
+// directory (see row).
 //
 // The spec is read once, by PlanRootfs. Init gets numbers, and does in this order:
 //

@@ -117,24 +117,32 @@ func (p *Plan) Mount() error {
 		}
 	}
 	defer unix.Umask(unix.Umask(0))
-	for i := range p.Mounts {
-		m := &p.Mounts[i]
-		var err error
-		switch m.Kind {
-		case Bind:
-			err = p.mountBind(m)
-		case Cgroup:
-			err = p.mountCgroup(m)
-		case Remount:
-			err = p.remount(m)
-		default:
-			err = p.mountFilesystem(m)
+	for i := 0; i < len(p.Mounts); {
+		if n := p.row(i); n > 1 {
+			if err := p.mountRow(p.Mounts[i : i+n]); err != nil {
+				return err
+			}
+			i += n
+			continue
 		}
-		if err != nil {
-			return fmt.Errorf("mounts[%d]: %w", m.Index, err)
+		if err := p.mount(&p.Mounts[i]); err != nil {
+			return p.Mounts[i].named(err)
 		}
+		i++
 	}
 	return nil
+}
+
+func (p *Plan) mount(m *Mount) error {
+	switch m.Kind {
+	case Bind:
+		return p.mountBind(m)
+	case Cgroup:
+		return p.mountCgroup(m)
+	case Remount:
+		return p.remount(m)
+	}
+	return p.mountFilesystem(m)
 }
 
 // put attaches the detached mount fd at the mount's path and proves that it got
@@ -229,6 +237,14 @@ func hint(err error, fd, target int) error {
 		return fmt.Errorf("the source is a file and the mount point is a directory: %w", unix.ENOTDIR)
 	}
 	return err
+}
+
+// named adds the place in config.json to an error.
+func (m *Mount) named(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("mounts[%d]: %w", m.Index, err)
 }
 
 func (m *Mount) String() string {

@@ -85,17 +85,22 @@ func (r root) add(path string, dir bool) (int, error) {
 		return -1, err
 	}
 	defer unix.Close(at)
+	if err := makeAt(at, name, dir); err != nil {
+		return -1, err // EEXIST: a link to nowhere
+	}
 	flags := unix.O_PATH | unix.O_NOFOLLOW
 	if dir {
 		flags |= unix.O_DIRECTORY
-		err = unix.Mkdirat(at, name, 0o755)
-	} else {
-		err = unix.Mknodat(at, name, unix.S_IFREG|0o644, 0)
-	}
-	if err != nil {
-		return -1, err // EEXIST: a link to nowhere
 	}
 	return openat2(at, name, flags, unix.RESOLVE_BENEATH|unix.RESOLVE_NO_SYMLINKS)
+}
+
+// makeAt makes a directory, or an empty file, in the directory at.
+func makeAt(at int, name string, dir bool) error {
+	if dir {
+		return unix.Mkdirat(at, name, 0o755)
+	}
+	return unix.Mknodat(at, name, unix.S_IFREG|0o644, 0)
 }
 
 // walk follows path from the root, component by component, and makes what is
@@ -150,12 +155,7 @@ func makeChain(at int, names []string, dir bool) (int, error) {
 			return -1, unix.ENOENT
 		}
 		isDir := dir || i < len(names)-1
-		var err error
-		if isDir {
-			err = unix.Mkdirat(at, name, 0o755)
-		} else {
-			err = unix.Mknodat(at, name, unix.S_IFREG|0o644, 0)
-		}
+		err := makeAt(at, name, isDir)
 		var fd int
 		if err == nil || err == unix.EEXIST {
 			flags := unix.O_PATH | unix.O_NOFOLLOW
@@ -197,20 +197,24 @@ var errMoved = errors.New("the mount point was moved or covered while it was in 
 // leadsTo checks that path (opened with flags besides O_PATH) is the root of the
 // mount of fd now, and returns the number of that mount.
 func (r root) leadsTo(path string, flags int, mount int) (mountNumber, error) {
-	now, err := r.open(path, unix.O_PATH|flags)
+	number, err := mountID(mount)
 	if err != nil {
-		return mountNumber{}, err
+		return number, err
 	}
-	defer unix.Close(now)
-	a, err := mountID(mount)
+	return number, r.leadsToNumber(path, flags, number)
+}
+
+func (r root) leadsToNumber(path string, flags int, number mountNumber) error {
+	fd, err := r.open(path, unix.O_PATH|flags)
 	if err != nil {
-		return a, err
+		return err
 	}
-	b, err := mountID(now)
-	if err == nil && a != b {
+	defer unix.Close(fd)
+	now, err := mountID(fd)
+	if err == nil && now != number {
 		err = errMoved
 	}
-	return a, err
+	return err
 }
 
 // A mountNumber tells one mount from another. The unique one is of 6.8 and used
@@ -223,12 +227,24 @@ type mountNumber struct {
 const statxUniqueMountID = 0x4000 // STATX_MNT_ID_UNIQUE
 
 func mountID(fd int) (mountNumber, error) {
+	number, _, err := mountOf(fd, "")
+	return number, err
+}
+
+// mountOf returns the number of the mount that name in the directory fd leads to,
+// or fd itself without a name, and the mode of what is there. A link is not
+// followed, and a filesystem not asked.
+func mountOf(fd int, name string) (mountNumber, uint16, error) {
+	flags := unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT | unix.AT_STATX_DONT_SYNC
+	if name == "" {
+		flags |= unix.AT_EMPTY_PATH
+	}
 	var st unix.Statx_t
-	err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_MNT_ID|statxUniqueMountID, &st)
+	err := unix.Statx(fd, name, flags, unix.STATX_TYPE|unix.STATX_MNT_ID|statxUniqueMountID, &st)
 	if err == nil && st.Mask&(unix.STATX_MNT_ID|statxUniqueMountID) == 0 {
 		err = unix.ENOSYS
 	}
-	return mountNumber{st.Mnt_id, st.Mask&statxUniqueMountID != 0}, err
+	return mountNumber{st.Mnt_id, st.Mask&statxUniqueMountID != 0}, st.Mode, err
 }
 
 // parent splits a clean absolute path into its directory and last component.
