@@ -60,6 +60,7 @@ func PlanRootfs(s *specs.Spec, bundle string, f *config.Facts, ps *config.Proble
 		}
 	}
 	p.planRoot(s, bundle, ps)
+	p.Mounts = make([]Mount, 0, len(s.Mounts))
 	for i := range s.Mounts {
 		p.planMount(i, &s.Mounts[i], bundle, userns, ps)
 	}
