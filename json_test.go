@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
+	"text/tabwriter"
 
 	"github.com/c9b5e2ae/rt/libcontainer"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -39,6 +43,34 @@ func TestAppendState(t *testing.T) {
 				t.Errorf("%s: %v", data, err)
 			}
 		})
+	}
+}
+
+// The table is what tabwriter makes of it.
+func TestAppendTable(t *testing.T) {
+	state := func(pid int, texts ...string) libcontainer.Info {
+		return libcontainer.Info{State: libcontainer.State{
+			State:   specs.State{ID: texts[0], Pid: pid, Status: specs.ContainerState(texts[1]), Bundle: texts[2]},
+			Created: texts[3], Owner: texts[4],
+		}}
+	}
+	long := state(4194304, strings.Repeat("i", 128), "running", "/bündel/ \n", "2026-01-02T03:04:05.678901234Z", "root")
+	for name, list := range map[string][]libcontainer.Info{
+		"none":   nil,
+		"one":    {state(1, "c", "paused", "/b", "2026", "me")},
+		"broken": {state(0, "c", "broken", "", "", "")},
+		"many":   {state(7, "nine-long", "created", "/1234567890", "", "ö"), long, state(0, "c", "stopped", "/b", "x", "1000")},
+	} {
+		var want bytes.Buffer
+		w := tabwriter.NewWriter(&want, 12, 1, 3, ' ', 0)
+		fmt.Fprint(w, "ID\tPID\tSTATUS\tBUNDLE\tCREATED\tOWNER\n")
+		for _, s := range list {
+			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n", s.ID, s.Pid, s.Status, printable(s.Bundle), s.Created, s.Owner)
+		}
+		w.Flush()
+		if got := string(appendTable(nil, list)); got != want.String() {
+			t.Errorf("%s: got\n%swant\n%s", name, got, &want)
+		}
 	}
 }
 

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
-	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/c9b5e2ae/rt/libcontainer"
 	"github.com/urfave/cli/v2"
@@ -51,25 +51,50 @@ read is listed with the status "broken": only ` + "`delete --force`" + ` helps i
 			case format == "json":
 				_, err = os.Stdout.Write(append(appendStates(nil, list), '\n'))
 			default:
-				err = table(list)
+				_, err = os.Stdout.Write(appendTable(nil, list))
 			}
 			return err
 		},
 	}
 }
 
-func table(list []libcontainer.Info) error {
-	var b bytes.Buffer // tabwriter writes every cell by itself
-	w := tabwriter.NewWriter(&b, 12, 1, 3, ' ', 0)
-	fmt.Fprint(w, "ID\tPID\tSTATUS\tBUNDLE\tCREATED\tOWNER\n")
-	for _, s := range list {
-		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n", s.ID, s.Pid, s.Status, printable(s.Bundle), s.Created, s.Owner)
+// appendTable writes the states in columns as wide as the widest cell, as runc does.
+// It is by hand because fmt and tabwriter took a third of the time that all the
+// reading for it takes.
+func appendTable(b []byte, list []libcontainer.Info) []byte {
+	const least, gap = 12, 3
+	names := [...]string{"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"}
+	cells := func(n int) [len(names)]string {
+		if n < 0 {
+			return names
+		}
+		s := &list[n]
+		return [...]string{s.ID, strconv.Itoa(s.Pid), string(s.Status), printable(s.Bundle), s.Created, s.Owner}
 	}
-	if err := w.Flush(); err != nil {
-		return err
+	var widths [len(names) - 1]int // behind the last one comes nothing
+	for n := -1; n < len(list); n++ {
+		row := cells(n)
+		for i := range widths {
+			widths[i] = max(widths[i], least, utf8.RuneCountInString(row[i])+gap)
+		}
 	}
-	_, err := os.Stdout.Write(b.Bytes())
-	return err
+	line := least
+	for _, width := range widths {
+		line += width
+	}
+	b = slices.Grow(b, (1+len(list))*line)
+	for n := -1; n < len(list); n++ {
+		for i, text := range cells(n) {
+			b = append(b, text...)
+			if i < len(widths) {
+				for range widths[i] - utf8.RuneCountInString(text) {
+					b = append(b, ' ')
+				}
+			}
+		}
+		b = append(b, '\n')
+	}
+	return b
 }
 
 // printable keeps a bundle's path from breaking the table, or the terminal.
