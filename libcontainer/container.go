@@ -42,7 +42,7 @@ func (c *Container) State() (State, error) {
 
 func (c *Container) owner() string {
 	var st unix.Stat_t
-	if unix.Fstat(c.dir.fd, &st) != nil {
+	if unix.Fstatat(c.dir.fd, c.dir.below, &st, unix.AT_EMPTY_PATH) != nil {
 		return ""
 	}
 	if st.Uid == 0 {

@@ -23,8 +23,9 @@ const (
 // A dir is a container's state directory, held open: nobody can put another in
 // its place between two operations.
 type dir struct {
-	path string
-	fd   int
+	path  string
+	fd    int
+	below string // "", or the name with a slash, "id/": then fd is the state root's, and not the dir's to close
 }
 
 // openRoot makes and opens the directory of all containers. A link in its place
@@ -87,7 +88,7 @@ func openDir(rootFd int, root, id string) (*dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %q: %w", path, err)
 	}
-	return &dir{path, fd}, nil
+	return &dir{path: path, fd: fd}, nil
 }
 
 // lockTime is how long an operation waits for another one on the same container:
@@ -187,18 +188,19 @@ func (d *dir) put(name string, flags int, data []byte) error {
 
 const maxState = 32 << 20 // annotations are part of it, and config.json may have 16 MiB
 
-func (d *dir) read(name string) ([]byte, error) {
-	return config.ReadFileAt(d.fd, name, maxState)
+// read takes the place of memory, if that is large enough.
+func (d *dir) read(name string, memory []byte) ([]byte, error) {
+	return config.ReadFileInto(memory, d.fd, d.below+name, maxState)
 }
 
 // file is the path of a file by way of the descriptor: short enough for the
 // 108 bytes of a socket's address whatever the root is, and never another one.
 func (d *dir) file(name string) string {
-	return "/proc/self/fd/" + strconv.Itoa(d.fd) + "/" + name
+	return "/proc/self/fd/" + strconv.Itoa(d.fd) + "/" + d.below + name
 }
 
 func (d *dir) has(name string) bool {
-	return unix.Faccessat(d.fd, name, unix.F_OK, 0) == nil
+	return unix.Faccessat(d.fd, d.below+name, unix.F_OK, 0) == nil
 }
 
 // remove removes the directory with all that rt put into it. Gone is fine.

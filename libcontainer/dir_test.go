@@ -26,7 +26,7 @@ func TestDir(t *testing.T) {
 		if err := d.write("state.json", []byte(text)); err != nil {
 			t.Error(err)
 		}
-		if got, err := d.read("state.json"); err != nil || string(got) != text {
+		if got, err := d.read("state.json", nil); err != nil || string(got) != text {
 			t.Errorf("state.json: %q, %v, want %q", got, err, text)
 		}
 	}

@@ -2,6 +2,7 @@ package libcontainer
 
 import (
 	"errors"
+	"iter"
 	"os"
 	"runtime"
 	"slices"
@@ -16,7 +17,8 @@ import (
 // cannot be read; then only its ID is known.
 type Info struct {
 	State
-	Err error
+	Err  error
+	none bool // there is no such container any more, or not yet
 }
 
 // List reads all containers, by name. One that goes while it is read is left
@@ -41,31 +43,42 @@ func (r *Runtime) List() ([]Info, error) {
 		}
 	}
 	slices.Sort(ids)
-	infos := make([]*Info, len(ids))
-	inParallel(len(ids), func(n int) { infos[n] = r.info(int(root.Fd()), ids[n]) })
-	var out []Info
-	for _, info := range infos {
-		if info != nil {
-			out = append(out, *info)
+	infos := make([]Info, len(ids))
+	inParallel(len(ids), func(numbers iter.Seq[int]) {
+		l := lister{r: r, root: int(root.Fd())}
+		for n := range numbers {
+			infos[n] = l.info(ids[n])
 		}
-	}
-	return out, nil
+	})
+	return slices.DeleteFunc(infos, func(i Info) bool { return i.none }), nil
 }
 
-// info reads one container; nil if there is none, or none yet.
-func (r *Runtime) info(root int, id string) *Info {
-	d, err := openDir(root, r.Root, id)
-	if errors.Is(err, ErrNotExist) {
-		return nil
-	}
-	info := &Info{}
+// A lister reads one container after the other into the same memory: the kernel
+// clears each new page.
+type lister struct {
+	r     *Runtime
+	root  int // the state root
+	state saved
+	text  []byte // of state.json, with the strings of state
+}
+
+// info reads one container.
+func (l *lister) info(id string) Info {
+	// Most directories need not be opened for it.
+	info, err := l.read(&dir{fd: l.root, below: id + "/"})
 	if err == nil {
-		c := &Container{r: r, dir: d}
-		defer c.Close()
-		if c.state, err = d.readState(); err == nil {
-			info.State, err = c.State()
-		} else if !d.has(stateFile) { // a create that has not written it yet is not broken
-			return nil
+		return info
+	}
+	// What is wrong? With the directory held open it is all about one container.
+	d, err := openDir(l.root, l.r.Root, id)
+	if errors.Is(err, ErrNotExist) {
+		return Info{none: true}
+	}
+	if err == nil {
+		defer d.close()
+		info, err = l.read(d)
+		if err != nil && !d.has(stateFile) { // a create that has not written it yet is not broken
+			return Info{none: true}
 		}
 	}
 	if err != nil {
@@ -74,19 +87,41 @@ func (r *Runtime) info(root int, id string) *Info {
 	return info
 }
 
-// inParallel calls f for the numbers below n, on a few CPUs if there are many: most
-// of the time of a list is the kernel's.
-func inParallel(n int, f func(int)) {
+func (l *lister) read(d *dir) (info Info, err error) {
+	if l.text, err = d.readStateInto(&l.state, l.text); err != nil {
+		l.text = nil // the error may quote it
+		return info, err
+	}
+	c := Container{r: l.r, dir: d, state: &l.state}
+	if info.State, err = c.State(); err != nil {
+		return info, err
+	}
+	s := &info.State
+	if len(s.Annotations) > 0 {
+		l.text = nil // it stays with them
+		return info, nil
+	}
+	text := s.Version + s.ID + s.Bundle + s.Rootfs + s.Created
+	for _, part := range []*string{&s.Version, &s.ID, &s.Bundle, &s.Rootfs, &s.Created} {
+		*part, text = text[:len(*part)], text[len(*part):]
+	}
+	return info, nil
+}
+
+// inParallel shares the numbers below n between calls of work, on a few CPUs if
+// they are many: most of the time of a list is the kernel's.
+func inParallel(n int, f func(numbers iter.Seq[int])) {
 	const few, most = 16, 4
 	var next atomic.Int64
 	work := func() {
-		for {
-			i := int(next.Add(1)) - 1
-			if i >= n {
-				return
+		f(func(yield func(int) bool) {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n || !yield(i) {
+					return
+				}
 			}
-			f(i)
-		}
+		})
 	}
 	var wg sync.WaitGroup
 	if n >= 2*few {

@@ -58,20 +58,32 @@ func (e *stateError) Error() string {
 func (e *stateError) Unwrap() error { return e.err }
 
 func (d *dir) readState() (*saved, error) {
-	data, err := d.read(stateFile)
-	if err != nil {
-		return nil, &stateError{filepath.Join(d.path, stateFile), err}
-	}
 	s := &saved{}
-	decoder := config.NewDecoder(data)
-	decodeSaved(decoder, s)
-	if err = decoder.Finish(stateFile); err == nil && s.Version != stateVersion {
-		err = fmt.Errorf("version %d is unknown", s.Version)
+	_, err := d.readStateInto(s, nil)
+	return s, err
+}
+
+// readStateInto is readState for one after the other: it takes the memory of what
+// was read before, and returns the new text, which the strings of s are in.
+func (d *dir) readStateInto(s *saved, memory []byte) (text []byte, err error) {
+	if text, err = d.read(stateFile, memory); err == nil {
+		g := &s.Cgroup // its maps are large; the annotations are somebody else's now
+		*s = saved{Cgroup: cgroups.State{Paths: empty(g.Paths), Inodes: empty(g.Inodes), Made: empty(g.Made)}}
+		decoder := config.NewDecoder(text)
+		decodeSaved(decoder, s)
+		if err = decoder.Finish(stateFile); err == nil && s.Version != stateVersion {
+			err = fmt.Errorf("version %d is unknown", s.Version)
+		}
 	}
 	if err != nil {
-		return nil, &stateError{filepath.Join(d.path, stateFile), err}
+		return text, &stateError{filepath.Join(d.path, stateFile), err}
 	}
-	return s, nil
+	return text, nil
+}
+
+func empty[V any](m map[string]V) map[string]V {
+	clear(m)
+	return m
 }
 
 // A State is the answer of `rt state`: runtime.md, "State", and what runc adds.
@@ -174,7 +186,7 @@ func parseStat(line []byte) (procStat, error) {
 		}
 	}
 	if open < 0 || end < open || end+2 >= len(line) {
-		return procStat{}, fmt.Errorf("proc stat %q is not understood", line)
+		return procStat{}, fmt.Errorf("proc stat %q is not understood", string(line))
 	}
 	s := procStat{comm: string(line[open+1 : end]), state: line[end+2]}
 	field := 2
@@ -190,7 +202,7 @@ func parseStat(line []byte) (procStat, error) {
 		}
 		return s, nil
 	}
-	return procStat{}, fmt.Errorf("proc stat %q is too short", line)
+	return procStat{}, fmt.Errorf("proc stat %q is too short", string(line))
 }
 
 // ended tells whether the process is a zombie, though nobody has waited for it.

@@ -48,7 +48,7 @@ func decodeSaved(d *config.Decoder, v *saved) {
 			v.OCIVersion = d.Text()
 		case "annotations":
 			d.Once(&seen, 9)
-			v.Annotations = config.Map[string](d, func(d *config.Decoder, v *string) { *v = d.Text() })
+			v.Annotations = config.Map(d, v.Annotations, func(d *config.Decoder, v *string) { *v = d.Text() })
 		case "ownPidns":
 			d.Once(&seen, 10)
 			v.OwnPidns = d.Bool()
@@ -82,13 +82,13 @@ func decodeCgroupsState(d *config.Decoder, v *cgroups.State) {
 			v.Driver = d.Text()
 		case "paths":
 			d.Once(&seen, 1)
-			v.Paths = config.Map[string](d, func(d *config.Decoder, v *string) { *v = d.Text() })
+			v.Paths = config.Map(d, v.Paths, func(d *config.Decoder, v *string) { *v = d.Text() })
 		case "inodes":
 			d.Once(&seen, 2)
-			v.Inodes = config.Map[string](d, func(d *config.Decoder, v *uint64) { *v = d.Uint(64) })
+			v.Inodes = config.Map(d, v.Inodes, func(d *config.Decoder, v *uint64) { *v = d.Uint(64) })
 		case "made":
 			d.Once(&seen, 3)
-			v.Made = config.Map[string](d, func(d *config.Decoder, v *int) { *v = int(d.Int(bits.UintSize)) })
+			v.Made = config.Map(d, v.Made, func(d *config.Decoder, v *int) { *v = int(d.Int(bits.UintSize)) })
 		case "scope":
 			d.Once(&seen, 4)
 			v.Scope = d.Text()

@@ -62,20 +62,24 @@ func take[T any](room *[]T) *T {
 	return &one[0]
 }
 
-// Map reads an object whose names are not fixed.
-func Map[K ~string, T any](d *Decoder, value func(*Decoder, *T)) map[K]T {
+// Map reads an object whose names are not fixed. It takes the memory of a map that
+// was there before.
+func Map[K ~string, T any](d *Decoder, m map[K]T, value func(*Decoder, *T)) map[K]T {
 	if !d.Object() {
 		return nil
 	}
-	m := map[K]T{}
-	for d.NextKey() {
-		key := K(d.Key)
-		if _, ok := m[key]; ok {
-			d.duplicate()
-		}
+	if m == nil {
+		m = map[K]T{}
+	}
+	clear(m)
+	for n := 1; d.NextKey(); n++ {
+		key, at := K(d.Key), d.keyAt
 		var v T
 		value(d, &v)
-		m[key] = v
+		if m[key] = v; len(m) < n {
+			d.problem(at, twice)
+			n--
+		}
 	}
 	return m
 }

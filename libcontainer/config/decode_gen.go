@@ -48,7 +48,7 @@ func decodeSpec(d *Decoder, v *specs.Spec) {
 			}
 		case "annotations":
 			d.Once(&seen, 7)
-			v.Annotations = Map[string](d, func(d *Decoder, v *string) { *v = d.Text() })
+			v.Annotations = Map(d, v.Annotations, func(d *Decoder, v *string) { *v = d.Text() })
 		case "linux":
 			d.Once(&seen, 8)
 			if !d.Null() {
@@ -185,10 +185,10 @@ func decodeLinuxResources(d *Decoder, v *specs.LinuxResources) {
 			}
 		case "rdma":
 			d.Once(&seen, 7)
-			v.Rdma = Map[string](d, decodeLinuxRdma)
+			v.Rdma = Map(d, v.Rdma, decodeLinuxRdma)
 		case "unified":
 			d.Once(&seen, 8)
-			v.Unified = Map[string](d, func(d *Decoder, v *string) { *v = d.Text() })
+			v.Unified = Map(d, v.Unified, func(d *Decoder, v *string) { *v = d.Text() })
 		default:
 			d.Unknown(&seen)
 		}
@@ -291,7 +291,7 @@ func decodeLinux(d *Decoder, v *specs.Linux) {
 			v.GIDMappings = listIn(d, &d.rooms.linuxIDMapping, decodeLinuxIDMapping)
 		case "sysctl":
 			d.Once(&seen, 2)
-			v.Sysctl = Map[string](d, func(d *Decoder, v *string) { *v = d.Text() })
+			v.Sysctl = Map(d, v.Sysctl, func(d *Decoder, v *string) { *v = d.Text() })
 		case "resources":
 			d.Once(&seen, 3)
 			if !d.Null() {
@@ -309,7 +309,7 @@ func decodeLinux(d *Decoder, v *specs.Linux) {
 			v.Devices = listIn(d, &d.rooms.linuxDevice, decodeLinuxDevice)
 		case "netDevices":
 			d.Once(&seen, 7)
-			v.NetDevices = Map[string](d, decodeLinuxNetDevice)
+			v.NetDevices = Map(d, v.NetDevices, decodeLinuxNetDevice)
 		case "seccomp":
 			d.Once(&seen, 8)
 			if !d.Null() {
@@ -348,7 +348,7 @@ func decodeLinux(d *Decoder, v *specs.Linux) {
 			}
 		case "timeOffsets":
 			d.Once(&seen, 16)
-			v.TimeOffsets = Map[string](d, decodeLinuxTimeOffset)
+			v.TimeOffsets = Map(d, v.TimeOffsets, decodeLinuxTimeOffset)
 		default:
 			d.Unknown(&seen)
 		}

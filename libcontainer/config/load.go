@@ -79,6 +79,12 @@ func ReadFile(path string, limit int64) ([]byte, error) {
 
 // ReadFileAt is ReadFile for a path that begins at the directory dir.
 func ReadFileAt(dir int, path string, limit int64) ([]byte, error) {
+	return ReadFileInto(nil, dir, path, limit)
+}
+
+// ReadFileInto is ReadFileAt for one file after the other: it writes over memory, if
+// the file has room there.
+func ReadFileInto(memory []byte, dir int, path string, limit int64) ([]byte, error) {
 	fd, err := retry(func() (int, error) {
 		return unix.Openat(dir, path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	})
@@ -99,7 +105,10 @@ func ReadFileAt(dir int, path string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("read %q: %d bytes, more than the limit of %d", path, st.Size, limit)
 	}
 	// Files of procfs say 0 and have more, those of sysfs say a page and have less.
-	data := make([]byte, 0, max(st.Size, 512))
+	data := memory[:0]
+	if size := max(st.Size, 512); size > int64(cap(data)) {
+		data = make([]byte, 0, size)
+	}
 	for {
 		if len(data) == cap(data) {
 			data = append(data, 0)[:len(data)]

@@ -347,12 +347,8 @@ func (g *generator) value(t reflect.Type, expr string, id bool) (string, error) 
 		if t.Key().Kind() != reflect.String {
 			return "", fmt.Errorf("gen: %s: the keys are not strings", t)
 		}
-		key, err := g.name(t.Key())
-		if err != nil {
-			return "", err
-		}
 		code, err := g.element(t.Elem(), id)
-		return fmt.Sprintf("%s = %sMap[%s](d, %s)", expr, g.decoder, key, code), err
+		return fmt.Sprintf("%s = %sMap(d, %s, %s)", expr, g.decoder, expr, code), err
 	}
 	return g.scalar(t, expr, id)
 }

@@ -23,10 +23,10 @@ func decodeSample(d *config.Decoder, v *sample) {
 			v.Name = d.Text()
 		case "paths":
 			d.Once(&seen, 2)
-			v.Paths = config.Map[string](d, func(d *config.Decoder, v *string) { *v = d.Text() })
+			v.Paths = config.Map(d, v.Paths, func(d *config.Decoder, v *string) { *v = d.Text() })
 		case "Inodes":
 			d.Once(&seen, 3)
-			v.Inodes = config.Map[kind](d, func(d *config.Decoder, v *uint64) { *v = d.Uint(64) })
+			v.Inodes = config.Map(d, v.Inodes, func(d *config.Decoder, v *uint64) { *v = d.Uint(64) })
 		case "Kinds":
 			d.Once(&seen, 4)
 			v.Kinds = config.List(d, func(d *config.Decoder, v *kind) { *v = kind(d.Text()) })
