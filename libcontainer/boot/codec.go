@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"os"
 	"reflect"
 )
 
-// The codec writes the exported fields of a struct one after the other, without
-// names or types: both sides are the same binary, so they agree. It costs a
-// tenth of encoding/json's first use, and a plan is used once.
+// The codec writes the exported fields of a struct that are not zero one after the
+// other, and before them which these are, without names or types: both sides are
+// the same binary, so they agree. It costs a tenth of encoding/json's first use,
+// and a plan is used once.
 
 // Encode returns the bytes of v, a pointer to a struct, and the files in it in
 // the order of their numbers.
@@ -95,17 +97,30 @@ func (e *encoder) value(v reflect.Value) error {
 		e.uint(1)
 		return e.value(v.Elem())
 	case reflect.Struct:
-		for i := range v.NumField() {
-			f := v.Field(i)
-			if !f.CanInterface() { // not exported; Type.Field would build the name, and more, to tell
-				continue
-			}
-			if err := e.value(f); err != nil {
-				return err
-			}
-		}
+		return e.fields(v)
 	default:
 		return fmt.Errorf("plan: a %s cannot cross to init", v.Type())
+	}
+	return nil
+}
+
+// fields writes which fields are not zero (most of a mount's are), and those.
+func (e *encoder) fields(v reflect.Value) error {
+	if v.NumField() > 64 {
+		return fmt.Errorf("plan: a %s has too many fields", v.Type())
+	}
+	var set uint64
+	for i := range v.NumField() {
+		// CanInterface: it is exported. Type.Field would build the name, and more, to tell.
+		if f := v.Field(i); f.CanInterface() && !f.IsZero() {
+			set |= 1 << i
+		}
+	}
+	e.uint(set)
+	for ; set != 0; set &= set - 1 {
+		if err := e.value(v.Field(bits.TrailingZeros64(set))); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -199,11 +214,18 @@ func (d *decoder) value(v reflect.Value) {
 	case reflect.Pointer:
 		d.pointer(v)
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if f := v.Field(i); f.CanSet() {
-				d.value(f)
-			}
+		d.fields(v)
+	}
+}
+
+func (d *decoder) fields(v reflect.Value) {
+	for set := d.uint(); set != 0; set &= set - 1 {
+		i := bits.TrailingZeros64(set)
+		if i >= v.NumField() || !v.Field(i).CanSet() {
+			d.fail(fmt.Errorf("plan: a %s has no field %d", v.Type(), i))
+			return
 		}
+		d.value(v.Field(i))
 	}
 }
 

@@ -77,3 +77,12 @@ func TestCodecRefuses(t *testing.T) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
+
+// So must a plan of something else be.
+func TestCodecUnknownField(t *testing.T) {
+	for _, data := range [][]byte{{0x80, 0x80, 0x01}, {0x80, 0x80, 0x10}, {0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1}} {
+		if err := Decode(data, nil, new(sample)); err == nil {
+			t.Errorf("% x was accepted", data)
+		}
+	}
+}
