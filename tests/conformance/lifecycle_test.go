@@ -70,7 +70,7 @@ var failures = []struct {
 	{"file over directory", harness.Bind("/etc/passwd", "/tmp"), `init: mounts: mounts[6]: mount "/etc/passwd" on "/tmp": the source is a file and the mount point is a directory: not a directory`},
 	{"no such sysctl", func(s *specs.Spec) { s.Linux.Sysctl = map[string]string{"net.no.such": "1"} }, `init: sysctl: sysctl net.no.such: this kernel has no such key`},
 	{"sysctl refuses", func(s *specs.Spec) { s.Linux.Sysctl = map[string]string{"net.ipv4.ip_forward": "x"} }, `init: sysctl: sysctl net.ipv4.ip_forward: the kernel refuses the value "x": invalid argument`},
-	{"no such namespace", harness.Namespace(specs.NetworkNamespace, "/no/such/namespace"), `launch: linux.namespaces[4].path: there is nothing at "/no/such/namespace"`},
+	{"no such namespace", harness.Namespace(specs.NetworkNamespace, "/no/such/namespace"), `namespaces: linux.namespaces[4].path: there is nothing at "/no/such/namespace"`},
 	{"no such interface", func(s *specs.Spec) { s.Linux.NetDevices = map[string]specs.LinuxNetDevice{"nosuch0": {}} }, `linux.netDevices["nosuch0"]: the host has no such interface`},
 	{"no room for a cgroup", func(s *specs.Spec) { s.Linux.CgroupsPath = "/" + strings.Repeat("x", 300) }, `config.json: linux.cgroupsPath: a component of 300 bytes is longer than 255`},
 	{"no AppArmor", func(s *specs.Spec) { s.Process.ApparmorProfile = "no-such-profile" }, `config.json: process.apparmorProfile: AppArmor is not enabled on this host`},

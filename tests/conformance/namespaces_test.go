@@ -146,7 +146,7 @@ func TestJoinedNamespaces(t *testing.T) {
 				c := harness.New(t, func(s *specs.Spec) { s.Hostname = "" }, harness.Namespace(n.kind, path))
 				says := ""
 				if path == at(other.file) {
-					says = fmt.Sprintf(`launch: linux.namespaces[%d].path: "%s" is not %s namespace`,
+					says = fmt.Sprintf(`namespaces: linux.namespaces[%d].path: "%s" is not %s namespace`,
 						len(c.Spec.Linux.Namespaces)-1, path, n.said)
 				}
 				if !refused(t, c, says) {
