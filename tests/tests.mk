@@ -12,7 +12,8 @@
 #   make conformance-table     rt, runc and crun, and docs/conformance.md; after make lab
 #   make bench                 measure rt beside runc and crun, in ten minutes
 #   make bench BENCH='-quick -only A,D' RUNTIMES="runc crun=/opt/crun"
-#   make bench-docs            the same, into docs/performance.md and its charts
+#   make bench-instructions    count instructions instead, in a virtual machine, in one minute
+#   make bench-docs            both, into docs/performance.md and its charts
 
 RESULTS := .cache/tests
 TEST_TAGS := netgo osusergo urfave_cli_no_docs
@@ -20,7 +21,7 @@ RUN ?= .
 PACKAGES ?= ./...
 RUNTIME ?=
 
-.PHONY: test lab total bench bench-docs test-deps test-programs
+.PHONY: test lab total bench bench-programs bench-instructions bench-docs test-deps test-programs
 
 test-deps:
 	@tests/install-deps test
@@ -50,14 +51,20 @@ total:
 	@go run ./tests/summary -total $(RESULTS)/host.json $(wildcard $(RESULTS)/validation.json $(RESULTS)/lab-*.json)
 
 # The numbers are worth something on a machine that does nothing else.
-bench: test-deps
+bench-programs: test-deps
 	@mkdir -p $(RESULTS)
 	@tests/build '' $(RESULTS)/rt
 	@go build -o $(RESULTS)/bench ./tests/bench
+
+bench: bench-programs
 	@$(RESULTS)/bench -rt $(RESULTS)/rt -json $(RESULTS)/bench.json $(BENCH)
 
-bench-docs:
-	@$(MAKE) --no-print-directory bench BENCH='-docs docs $(BENCH)'
+# Their number hardly depends on what else the machine does.
+bench-instructions: bench-programs
+	@tests/bench/count $(RESULTS)/rt $(RESULTS)/instructions.json $(BENCH)
+
+bench-docs: bench-instructions
+	@$(MAKE) --no-print-directory bench BENCH='-docs docs -add $(RESULTS)/instructions.json'
 
 # Some of its programs need virtual machines. They are first: they leave the machine
 # as it is, and the others want it for themselves.

@@ -39,6 +39,7 @@ var experiments = []experiment{
 	{"I", "memory", "memory of a created container's init, and peak of the processes of run", "KiB", false, 0, (*bench).memory},
 	{"J", "start-up", "what it takes to be started", "ms", false, 3, (*bench).startup},
 	{"K", "micro", "parts of rt, each the first time in a fresh process", "µs", false, 0, (*bench).micro},
+	{counted, "instructions", "what each command executes, kernel included, on an emulated machine that counts", "millions", false, 1, (*bench).instructions},
 }
 
 // rounds is how often something is done: n times, fewer with -quick.

@@ -35,6 +35,8 @@ type options struct {
 	json   string
 	from   string
 	docs   string
+	count  bool
+	add    string
 }
 
 func main() {
@@ -72,6 +74,8 @@ func parse(args []string) (*options, error) {
 	f.StringVar(&o.json, "json", "", "write the results to this `file` too")
 	f.StringVar(&o.from, "from", "", "measure nothing, take the results of this `file`")
 	f.StringVar(&o.docs, "docs", "", "fill the tables of performance.md in this `directory`, and draw its charts")
+	f.BoolVar(&o.count, "count", false, "fill table L alone: this is a guest whose clock counts instructions (tests/bench/count)")
+	f.StringVar(&o.add, "add", "", "take tables that are not measured here from this `file`")
 	err := f.Parse(args)
 	if err == flag.ErrHelp {
 		fmt.Println("usage: bench [options]\n\nThe variable RUNTIMES names the runtimes beside rt, as \"NAME=PATH PATH …\"; without it crun and runc are looked for.\n\nTables:")
@@ -102,6 +106,14 @@ func parse(args []string) (*options, error) {
 	if o.docs != "" && (o.quick || only != "") {
 		return nil, fmt.Errorf("-docs wants all tables, with all rounds")
 	}
+	if o.count {
+		if only != "" || o.docs != "" {
+			return nil, fmt.Errorf("-count fills one table alone")
+		}
+		o.only = []string{counted}
+	} else if slices.Contains(o.only, counted) {
+		return nil, fmt.Errorf("-only: table %s is made by tests/bench/count", counted)
+	}
 	if o.from != "" && (o.quick || only != "" || o.json != "") {
 		return nil, fmt.Errorf("-from measures nothing: it goes with -docs alone")
 	}
@@ -119,6 +131,12 @@ func measure(o *options) error {
 	} else if err := report.fill(o); err != nil {
 		return err
 	}
+	if o.add != "" {
+		if err := report.add(o.add); err != nil {
+			return err
+		}
+	}
+	report.verdict(os.Stdout)
 	if o.json != "" {
 		if err := report.write(o.json); err != nil {
 			return err
@@ -164,7 +182,7 @@ func (report *Report) fill(o *options) (err error) {
 	begin := time.Now()
 	for i := range experiments {
 		e := &experiments[i]
-		if o.only != nil && !slices.Contains(o.only, e.id) {
+		if o.only != nil && !slices.Contains(o.only, e.id) || o.only == nil && e.id == counted {
 			continue
 		}
 		b.do(e)
@@ -173,7 +191,6 @@ func (report *Report) fill(o *options) (err error) {
 		debug.FreeOSMemory()
 	}
 	report.Took = time.Since(begin).Seconds()
-	report.verdict(os.Stdout)
 	return nil
 }
 

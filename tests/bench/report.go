@@ -91,6 +91,21 @@ func (report *Report) read(file string) error {
 	return nil
 }
 
+// add takes the tables that this report has not from another's file, and prints them.
+func (report *Report) add(file string) error {
+	var other Report
+	if err := other.read(file); err != nil {
+		return err
+	}
+	for _, t := range other.Tables {
+		if report.table(t.ID) == nil {
+			report.Tables = append(report.Tables, t)
+			t.print(os.Stdout)
+		}
+	}
+	return nil
+}
+
 // head prints what was measured, where and when.
 func (report *Report) head(w io.Writer) {
 	h := &report.Host
@@ -112,7 +127,6 @@ func (report *Report) print(w io.Writer) {
 	for _, t := range report.Tables {
 		t.print(w)
 	}
-	report.verdict(w)
 }
 
 // print prints one table.
