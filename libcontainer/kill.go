@@ -98,11 +98,11 @@ func (r *Runtime) Resume(id string) error {
 	if err != nil {
 		return err
 	}
-	frozen, err := g.Frozen()
+	freezing, err := g.Freezing()
 	if err != nil {
 		return err
 	}
-	if !frozen {
+	if !freezing {
 		return errors.New("the container is not paused")
 	}
 	return g.Thaw()

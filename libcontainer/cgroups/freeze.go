@@ -57,6 +57,28 @@ func (c *Cgroup) Frozen() (bool, error) {
 	return frozen, err
 }
 
+// Freezing tells whether there is something to thaw: the container stands, or was
+// told to by a Freeze that was killed before it did. A freezer of v1 can be half-way
+// for ever then, with some processes frozen and others not.
+func (c *Cgroup) Freezing() (bool, error) {
+	if frozen, err := c.Frozen(); err != nil || frozen {
+		return frozen, err
+	}
+	dir, name, err := c.freezer()
+	if err != nil {
+		if gone(err) {
+			err = nil
+		}
+		return false, err
+	}
+	file := "freezer.self_freezing"
+	if name == "" {
+		file = "cgroup.freeze"
+	}
+	told, err := readFile(dir, file)
+	return strings.TrimSpace(told) == "1", err
+}
+
 // MayBeFrozen tells whether a container may be frozen one of whose processes is in
 // this state, a letter of proc_pid_stat(5). Since 6.1 (kernel commit f5d39b020809) a
 // task that the v1 freezer has frozen is always shown as "D", so one that sleeps or

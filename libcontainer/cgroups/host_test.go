@@ -179,6 +179,16 @@ func TestLifecycle(t *testing.T) {
 	if frozen, err := c2.Frozen(); frozen || err != nil {
 		t.Errorf("frozen %v, %v", frozen, err)
 	}
+	// As a Freeze leaves it that is killed: on v1 it may stay half-way.
+	if freezing, err := c2.Freezing(); freezing || err != nil {
+		t.Errorf("freezing %v, %v", freezing, err)
+	}
+	if dir, name, err := c2.freezer(); err != nil || setFrozen(dir, name == "", true) != nil {
+		t.Fatal("not told to freeze: ", err)
+	}
+	if freezing, err := c2.Freezing(); !freezing || err != nil {
+		t.Errorf("told to freeze: freezing %v, %v", freezing, err)
+	}
 	if err := c2.Freeze(); err != nil {
 		t.Fatal(err)
 	}
