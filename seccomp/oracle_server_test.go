@@ -143,9 +143,8 @@ func askOracle(t testing.TB, order oracleOrder) ([]byte, error) {
 
 // serveOracle is the main function of that process.
 func serveOracle() {
-	// If nobody is left to kill it, it ends by itself: orders end its work, and
-	// a limit does if it hangs.
-	unix.Setrlimit(unix.RLIMIT_CPU, &unix.Rlimit{Cur: 600, Max: 600})
+	// If nobody is left to kill it, it ends by itself: with the orders, or if it
+	// hangs. `go test -fuzz` waits for it, since it has its worker's stderr.
 	decoder, encoder := gob.NewDecoder(os.Stdin), gob.NewEncoder(os.Stdout)
 	for {
 		var order oracleOrder
@@ -154,7 +153,10 @@ func serveOracle() {
 		}
 		var answer oracleAnswer
 		var err error
-		if answer.Program, err = order.compile(); err != nil {
+		end := time.AfterFunc(oracleTimeout+time.Second, func() { os.Exit(1) })
+		answer.Program, err = order.compile()
+		end.Stop()
+		if err != nil {
 			answer.Error, answer.Exist = err.Error(), errors.Is(err, unix.EEXIST)
 		}
 		if err := encoder.Encode(&answer); err != nil {
