@@ -3,8 +3,12 @@
 #   make test                  every test that this machine can run
 #   make test RUNTIME=runc     the same against another program
 #   make test RUN=Hook PACKAGES=./tests/lifecycle
+#   make fuzz                  every fuzz target for FUZZTIME=10m, and random seccomp profiles
+#   make fuzz FUZZ=Decode FUZZTIME=1m
+#   make soak                  containers for SOAK=10m while rt is killed at any instant
+#   make soak SOAK=2h SEED=1   the same choices again
 #   make lab                   the tests that this machine can't run, in virtual machines
-#   make total                 what ran where, after these two and make validation
+#   make total                 what ran where, after make test, soak, lab and validation
 #   make validation            the OCI's validation suite, against rt, runc and crun
 #   make validation RUNTIME=runc VALIDATION="-v -run 'hooks|start'"
 #   make conformance           every sentence of the runtime specification, on this machine
@@ -20,8 +24,13 @@ TEST_TAGS := netgo osusergo urfave_cli_no_docs
 RUN ?= .
 PACKAGES ?= ./...
 RUNTIME ?=
+FUZZ ?= .
+FUZZTIME ?= 10m
+PROFILES ?= 250000# takes as long
+SOAK ?= 10m
+SEED ?=
 
-.PHONY: test lab total bench bench-programs bench-instructions bench-docs test-deps test-programs
+.PHONY: test fuzz soak lab total bench bench-programs bench-instructions bench-docs test-deps test-programs
 
 test-deps:
 	@tests/install-deps test
@@ -44,11 +53,26 @@ test: test-programs
 	$(RESULTS)/residue check $(RESULTS)/before.json || status=1; \
 	exit $$status
 
+fuzz: test-deps
+	@tests/fuzz '$(FUZZTIME)' '$(PROFILES)' '$(FUZZ)'
+
+# What the soak tells of its work goes to stderr, past test2json.
+soak: test-programs
+	@go test -c -tags '$(TEST_TAGS)' -o $(RESULTS)/soak.test ./tests/soak
+	@$(RESULTS)/residue save $(RESULTS)/before.json
+	@status=0; \
+	export RUNTIME=$(or $(RUNTIME),$(CURDIR)/$(RESULTS)/rt); \
+	$(RESULTS)/soak.test -test.v=test2json -test.timeout=0 -soak='$(SOAK)' $(if $(SEED),-seed='$(SEED)') </dev/null | \
+		go tool test2json -t -p "$$(go list ./tests/soak)" | \
+		$(RESULTS)/summary -machine soak -save $(RESULTS)/soak.json || status=1; \
+	$(RESULTS)/residue check $(RESULTS)/before.json || status=1; \
+	exit $$status
+
 lab: test-programs
 	@tests/lab/run $(RESULTS)
 
 total:
-	@go run ./tests/summary -total $(RESULTS)/host.json $(wildcard $(RESULTS)/validation.json $(RESULTS)/lab-*.json)
+	@go run ./tests/summary -total $(RESULTS)/host.json $(wildcard $(RESULTS)/soak.json $(RESULTS)/validation.json $(RESULTS)/lab-*.json)
 
 # The numbers are worth something on a machine that does nothing else.
 bench-programs: test-deps

@@ -59,11 +59,10 @@ func (c Command) Start(t testing.TB) *Running {
 	if c.Tune != nil {
 		c.Tune(r.cmd)
 	}
-	if err := r.cmd.Start(); err != nil {
+	if err := startService(r.cmd); err != nil {
 		t.Fatalf("%s: %v", strings.Join(c.Args, " "), err)
 	}
 	r.Pid = r.cmd.Process.Pid
-	Service(r.Pid)
 	if r.limit == 0 {
 		r.limit = 20 * time.Second
 	}

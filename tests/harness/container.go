@@ -95,26 +95,10 @@ func (c *Container) Command(args ...string) Command {
 // init, from ending, and runc wants a dead init to be gone.
 func (c *Container) Do(args ...string) Result {
 	c.T.Helper()
-	running := c.Command(args...).Start(c.T)
-	if args[0] != "delete" || c.Lazy {
-		return running.Wait()
+	if args[0] == "delete" && !c.Lazy {
+		defer Reaping()()
 	}
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		for {
-			reapOrphans()
-			select {
-			case <-stop:
-				return
-			case <-time.After(5 * time.Millisecond):
-			}
-		}
-	}()
-	r := running.Wait()
-	close(stop)
-	<-stopped
-	return r
+	return c.Command(args...).Run(c.T)
 }
 
 // Must runs the runtime and wants success.

@@ -3,11 +3,13 @@ package harness
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,6 +21,17 @@ var (
 	services = map[int]bool{}
 	ended    = map[int]unix.WaitStatus{} // orphans that were waited for
 )
+
+// startService starts a process that nobody takes for an orphan, however soon it ends.
+func startService(cmd *exec.Cmd) error {
+	mu.Lock()
+	defer mu.Unlock()
+	err := cmd.Start()
+	if err == nil {
+		services[cmd.Process.Pid] = true
+	}
+	return err
+}
 
 // Service marks a process as one that the harness started, not left by a container.
 func Service(pid int) {
@@ -51,6 +64,26 @@ func reapOrphans() {
 			ended[pid] = status
 			mu.Unlock()
 		}
+	}
+}
+
+// Reaping waits for dead orphans until stop is called, as engines do on SIGCHLD.
+func Reaping() (stop func()) {
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			reapOrphans()
+			select {
+			case <-end:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}()
+	return func() {
+		close(end)
+		<-ended
 	}
 }
 
@@ -118,7 +151,8 @@ func describe(pid int) string {
 }
 
 // killDescendants ends all children of this process, until none is left; the
-// children of those come to us meanwhile.
+// children of those come to us meanwhile. It does not wait for one of them: the
+// first process of a pid namespace ends after all others were waited for.
 func killDescendants() {
 	for range 1000 {
 		pids := children(os.Getpid())
@@ -127,7 +161,8 @@ func killDescendants() {
 		}
 		for _, pid := range pids {
 			unix.Kill(pid, unix.SIGKILL)
-			unix.Wait4(pid, nil, 0, nil)
+			unix.Wait4(pid, nil, unix.WNOHANG, nil)
 		}
+		time.Sleep(time.Millisecond)
 	}
 }

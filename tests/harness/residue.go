@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,6 +19,15 @@ func Residue() []string {
 	left = append(left, cgroupsWith(prefix)...)
 	left = append(left, linesWith("/proc/self/mountinfo", "mount", base, prefix)...)
 	return append(left, linesWith("/proc/keys", "key", prefix)...)
+}
+
+// WantNoResidue fails the test if any container of this test process has left
+// something.
+func WantNoResidue(t testing.TB) {
+	t.Helper()
+	if left := waitForNothing(Residue); len(left) > 0 {
+		t.Errorf("left behind:\n%s", strings.Join(left, "\n"))
+	}
 }
 
 // residue is Residue for one container, with its state directory.
