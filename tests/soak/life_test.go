@@ -132,9 +132,7 @@ func (l *life) do(name string) {
 	case a.signal != 0 && r.Code > 0 && l.status == none && o.makes():
 		l.wantNothing() // SIGTERM has it taken back
 	case a.signal != 0 && r.Code != 0:
-		if name == "pause" {
-			l.c.Do("resume", l.c.ID) // it may be half-way, and keep an exec waiting
-		}
+		a.thaw()
 		l.status = unknown
 	case due && l.failing(o):
 		if r.Code == 0 {
@@ -164,12 +162,8 @@ func (l *life) both(first, second string) {
 	}
 	b := l.begin(operations[second])
 	b.interrupt()
-	for _, x := range []*attempt{a, b} {
-		if x.o.name == "pause" { // as above
-			x.end()
-			l.c.Do("resume", l.c.ID)
-		}
-	}
+	a.thaw()
+	b.thaw()
 	one, other := a.end(), b.end()
 	due := strings.Contains(a.o.from, l.status) && !l.failing(a.o)
 	if first == second && due && b.signal == 0 && (first == "create" || first == "start") && (one.Code == 0) == (other.Code == 0) {

@@ -95,6 +95,7 @@ func (l *life) begin(o operation) *attempt {
 	if o.name != "list" {
 		command = append(command, l.c.ID)
 	}
+	l.story = append(l.story, o.name+" …")
 	return &attempt{life: l, o: o, running: l.c.Command(append(command, o.rest...)...).Start(l), begun: time.Now()}
 }
 
@@ -111,6 +112,22 @@ func (a *attempt) interrupt() {
 	a.pause()
 	a.told = fmt.Sprintf(", %s after %v", unix.SignalName(a.signal), time.Since(a.begun).Round(time.Microsecond))
 	a.running.Signal(a.signal)
+}
+
+// thaw lets the container go on after a pause, or after what was killed while it had
+// the container stand still: an exec at the same time may wait for that.
+func (a *attempt) thaw() {
+	switch a.o.name {
+	case "kill", "delete", "delete --force":
+		if a.signal == 0 {
+			return
+		}
+	case "pause":
+	default:
+		return
+	}
+	a.end()
+	a.c.Do("resume", a.c.ID)
 }
 
 // crash is what no error of rt says.
