@@ -110,6 +110,11 @@ func (r *Runtime) deleteBroken(id string) error {
 	if err := d.lock(); err != nil {
 		return err
 	}
+	if _, err := d.readState(); err == nil {
+		// A create had the id and not yet the lock. It knows of more to undo.
+		d.close()
+		return r.Delete(id, true)
+	}
 	s, _, err := config.Load(d.file(configFile))
 	if err != nil {
 		// Create wrote the state first and the copy next: without both it made
