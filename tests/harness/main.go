@@ -13,8 +13,9 @@ package harness
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -89,11 +90,19 @@ func tidy() []string {
 	left := Residue()
 	killDescendants()
 	removeCgroups()
-	exec.Command("umount", "--recursive", "--lazy", base).Run() // mostly there is nothing mounted
+	unmountAll()
 	if err := os.RemoveAll(base); err != nil {
 		left = append(left, err.Error())
 	}
 	return left
+}
+
+// unmountAll takes away what is mounted below base, the last first, so that nothing
+// of the host's is removed with it.
+func unmountAll() {
+	for _, line := range slices.Backward(linesWith("/proc/self/mountinfo", "mount", base)) {
+		unix.Unmount(strings.Fields(line)[5], unix.MNT_DETACH)
+	}
 }
 
 // stopServices ends what AtEnd was given, last first.
