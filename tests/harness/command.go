@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A Result is what a finished command said.
@@ -84,6 +86,13 @@ func (r *Running) Wait() Result {
 		r.t.Fatalf("still running after %v\n%v", r.limit, result)
 	}
 	return result
+}
+
+// Ended tells whether the command has ended; Wait will not take long then.
+func (r *Running) Ended() bool {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, r.Pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return err == nil && info.Signo != 0
 }
 
 // Output is what the command has printed up to now.

@@ -84,11 +84,15 @@ func (l *life) live() {
 
 // over ends the life, by force and twice, and wants nothing left of it.
 func (l *life) over(foreground *attempt) {
+	if foreground != nil { // it may not have begun, and make the container after a delete
+		harness.Eventually(l, "the end of run", func() bool {
+			l.c.Must("delete", "--force", l.c.ID)
+			return foreground.running.Ended()
+		})
+		foreground.end()
+	}
 	for range 2 {
 		l.c.Must("delete", "--force", l.c.ID)
-	}
-	if foreground != nil {
-		foreground.end()
 	}
 	l.wantNothing()
 }
