@@ -48,7 +48,7 @@ func (r *Runtime) Create(o CreateOptions) (*Container, *Process, error) {
 	if err := h.operate(); err != nil {
 		return nil, nil, err
 	}
-	c := &Container{r: r, dir: h.dir, state: h.state, conf: h.spec}
+	c := &Container{r: r, dir: h.dir, state: h.state, conf: h.spec, cgroup: h.cgroup}
 	if o.Start {
 		if err := c.poststart(h.spec, h.plan.Hooks); err != nil {
 			h.process.close()

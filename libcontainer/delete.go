@@ -68,9 +68,12 @@ const soon = 100 * time.Millisecond
 // destroy kills what runs and undoes what the state names. The cgroup is the
 // truth about what runs: a pid may be another's by now.
 func (c *Container) destroy(plan *hooks.Plan) error {
-	g, err := cgroups.Load(c.state.Cgroup)
-	if err != nil {
-		return err
+	g := c.cgroup
+	if g == nil {
+		var err error
+		if g, err = cgroups.Load(c.state.Cgroup); err != nil {
+			return err
+		}
 	}
 	if err := c.state.Hook.Kill(); err != nil {
 		return fmt.Errorf("kill the hook that ran: %w", err)

@@ -3,6 +3,7 @@ package libcontainer
 import (
 	"fmt"
 
+	"github.com/c9b5e2ae/rt/libcontainer/cgroups"
 	"github.com/c9b5e2ae/rt/libcontainer/config"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -33,8 +34,9 @@ type Container struct {
 	r      *Runtime
 	dir    *dir
 	state  *saved
-	locked bool        // by us
-	conf   *specs.Spec // the config, once it was read
+	locked bool            // by us
+	conf   *specs.Spec     // the config, once it was read
+	cgroup *cgroups.Cgroup // for the one who has created it
 }
 
 // ID is the container's name.

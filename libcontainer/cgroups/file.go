@@ -19,7 +19,7 @@ func readFile(dir int, name string) (string, error) {
 		return "", err
 	}
 	defer unix.Close(fd)
-	buf := make([]byte, 4096)
+	buf := make([]byte, 512)
 	n := 0
 	for {
 		r, err := unix.Read(fd, buf[n:])
