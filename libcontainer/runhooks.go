@@ -16,7 +16,7 @@ func (d *dir) runHooks(s *saved, run func(*hooks.Runner) error) error {
 		return err
 	}
 	defer i.close()
-	err = run(&hooks.Runner{Dir: s.Bundle, Stop: i.fd, Began: func(g hooks.Group) error {
+	err = run(&hooks.Runner{Dir: s.Bundle, Stop: i.fd, Begin: func(g hooks.Group) error {
 		s.Hook = g
 		return d.writeState(s)
 	}})

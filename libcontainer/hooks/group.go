@@ -16,24 +16,15 @@ import (
 // A Group is the process group of a hook: what is to be killed if rt itself was
 // killed while the hook ran. The hook dies with rt; its children do not.
 type Group struct {
-	Pid     int    `json:"pid"`     // of the hook, and number of the group
-	Start   uint64 `json:"start"`   // of the hook, field 22 of proc_pid_stat(5)
+	Pid     int    `json:"pid"`     // of the leader, and number of the group
+	Start   uint64 `json:"start"`   // of the leader, field 22 of proc_pid_stat(5)
 	Session int    `json:"session"` // of all of them
-}
-
-// group describes a hook that was just started.
-func (p *process) group(proc *procfs.Proc) (Group, error) {
-	if proc == nil {
-		return Group{}, errors.New("no procfs")
-	}
-	s, err := readStat(proc, p.pid)
-	return Group{Pid: p.pid, Start: s.start, Session: s.session}, err
 }
 
 // Kill kills the processes that are left in the group. A number that belongs to
 // other processes today is recognised: the kernel gives out a number again only
 // when nobody is in the group, and then its members are younger than a leader
-// that is not the hook, or of another session.
+// that is not the one we knew, or of another session.
 func (g Group) Kill() error {
 	if g.Pid <= 1 {
 		return nil

@@ -24,7 +24,7 @@ var inside = map[string]func(dir string) error{
 	},
 	// The same with a child, and with its group written down.
 	"hang with child": func(dir string) error {
-		r := Runner{Dir: dir, Began: func(g Group) error {
+		r := Runner{Dir: dir, Begin: func(g Group) error {
 			data, err := json.Marshal(g)
 			if err != nil {
 				return err
@@ -132,8 +132,19 @@ func TestGroupKill(t *testing.T) {
 	}
 }
 
-func TestBeganRefuses(t *testing.T) {
-	r := Runner{Dir: "/", Began: func(Group) error { return errors.New("disk full") }}
+// A hook may have children at once: its group is written down before it runs.
+func TestGroupIsKnownBefore(t *testing.T) {
+	dir := t.TempDir()
+	r := Runner{Dir: dir, Begin: func(g Group) error {
+		return os.WriteFile(filepath.Join(dir, "group"), fmt.Appendln(nil, g.Pid), 0o600)
+	}}
+	if err := r.Run("prestart", []Hook{sh("read group <group; set -- $(cat /proc/self/stat); [ $group = $5 ] || { echo $5 >&2; exit 1; }")}, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBeginRefuses(t *testing.T) {
+	r := Runner{Dir: "/", Begin: func(Group) error { return errors.New("disk full") }}
 	begin := time.Now()
 	err := r.Run("prestart", []Hook{sh("sleep 60")}, nil)
 	if err == nil || err.Error() != `hooks.prestart[0]: "/bin/sh": disk full` || time.Since(begin) > 5*time.Second {

@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/c9b5e2ae/rt/libcontainer/procfs"
 )
 
 const (
@@ -27,9 +29,10 @@ type Runner struct {
 	Dir  string // their working directory
 	Stop int    // a descriptor: once it is readable a running hook is killed, and no other one started; 0 for none
 
-	// Began, if not nil, is called when a hook was started, so that what it
-	// leaves can be killed if rt is killed: Group.Kill. Its error is the hook's.
-	Began func(Group) error
+	// Begin, if not nil, is called before a hook is started, with the group that it
+	// will be in, so that what it leaves can be killed if rt is killed: Group.Kill.
+	// Its error is the hook's.
+	Begin func(Group) error
 }
 
 // Run runs hooks one after the other, until one fails. kind is one of the
@@ -86,6 +89,7 @@ func (r *Runner) all(kind string, hooks []Hook, state []byte, untilError bool) (
 // A process is a hook that was started.
 type process struct {
 	pid, pidfd int
+	group      int // its process group
 	output     int // our end of the pipe that is its stdout and stderr; -1 after its end of file
 	tail       []byte
 }
@@ -98,29 +102,30 @@ func (r *Runner) run(h *Hook, state []byte, f *family) error {
 	// ends, so that thread waits for it too (prctl(2), PR_SET_PDEATHSIG).
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	group := 0
+	if r.Begin != nil {
+		leader, err := r.begin(f.proc)
+		if leader > 0 {
+			defer reap(leader, 0)
+		}
+		if err != nil {
+			return fmt.Errorf("%q: %w", h.Path, err)
+		}
+		group = leader
+	}
 	f.look()
-	p, err := start(h, state, r.Dir)
+	p, err := start(h, state, r.Dir, group)
 	if err != nil {
 		return err
 	}
 	defer p.close()
-	var cause error
-	if r.Began != nil {
-		g, err := p.group(f.proc)
-		if err == nil {
-			err = r.Began(g)
-		}
-		cause = err
-	}
-	if cause == nil {
-		cause = p.wait(h.Timeout, r.Stop)
-	}
+	cause := p.wait(h.Timeout, r.Stop)
 	if cause == nil && p.succeeded() {
 		_, err := reap(p.pid, 0)
 		return err
 	}
-	// Nobody has waited for the process yet, so the number is still its group's.
-	unix.Kill(-p.pid, unix.SIGKILL)
+	// Nobody has waited for its leader yet, so the number is still the group's.
+	unix.Kill(-p.group, unix.SIGKILL)
 	end := time.Now().Add(killTime)
 	p.gone(end)
 	status, err := reap(p.pid, unix.WNOHANG) // one that sleeps uninterruptibly dies later
@@ -138,7 +143,23 @@ func (r *Runner) run(h *Hook, state []byte, f *family) error {
 	return fmt.Errorf("%q: %w", h.Path, err)
 }
 
-func start(h *Hook, state []byte, dir string) (*process, error) {
+// begin makes the group of a hook, and tells of it.
+func (r *Runner) begin(proc *procfs.Proc) (leader int, err error) {
+	if proc == nil {
+		return 0, errors.New("no procfs")
+	}
+	if leader, err = newLeader(); err != nil {
+		return 0, err
+	}
+	s, err := readStat(proc, leader)
+	if err == nil {
+		err = r.Begin(Group{Pid: leader, Start: s.start, Session: s.session})
+	}
+	return leader, err
+}
+
+// start starts a hook in a process group, or with 0 in one of its own.
+func start(h *Hook, state []byte, dir string, group int) (*process, error) {
 	in, err := stdin(state)
 	if err != nil {
 		return nil, err
@@ -160,9 +181,12 @@ func start(h *Hook, state []byte, dir string) (*process, error) {
 		Dir:   dir,
 		Env:   h.Env,
 		Files: []uintptr{uintptr(in), uintptr(out[1]), uintptr(out[1])},
-		Sys:   &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, PidFD: &p.pidfd},
+		Sys:   &syscall.SysProcAttr{Setpgid: true, Pgid: group, Pdeathsig: syscall.SIGKILL, PidFD: &p.pidfd},
 	})
 	if err == nil {
+		if p.group = group; group == 0 {
+			p.group = p.pid
+		}
 		return p, nil
 	}
 	p.close()

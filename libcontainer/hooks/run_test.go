@@ -311,7 +311,7 @@ func TestWaitWithoutPidfd(t *testing.T) {
 		"echo x; sleep 60": "did not end within 1 s and was killed",
 	} {
 		h := sh(script)
-		p, err := start(&h, nil, "/")
+		p, err := start(&h, nil, "/", 0)
 		if err != nil {
 			t.Fatal(err)
 		}
