@@ -89,7 +89,10 @@ func TestAppendTimeline(t *testing.T) {
 	if err := json.Unmarshal(data, &events); err != nil {
 		t.Fatalf("%s: %v", data, err)
 	}
-	if len(events) != 4 || events[2].Name != "plan" || events[2].Ts != 0 || events[2].Dur != 1.5 || events[2].Tid != 1 ||
+	if len(events) != 5 || events[2].Args["name"] != "launcher" {
+		t.Fatalf("%+v", events)
+	}
+	if events = append(events[:2], events[3:]...); events[2].Name != "plan" || events[2].Ts != 0 || events[2].Dur != 1.5 || events[2].Tid != 1 ||
 		events[3].Ts != 2 || events[3].Tid != 2 || events[3].Args["error"] != `no "x"` {
 		t.Errorf("%+v", events)
 	}

@@ -138,6 +138,13 @@ func TestCatch(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.Command("/proc/self/exe")
+			if name == "sent" { // nohup(1) may have started this test
+				exe, err := os.Executable()
+				if err != nil {
+					t.Fatal(err)
+				}
+				cmd = exec.Command("env", "--default-signal", exe)
+			}
 			cmd.Env = append(os.Environ(), "SIGNALS_CHILD="+name)
 			out, err := cmd.CombinedOutput()
 			if err != nil || string(out) != want {
