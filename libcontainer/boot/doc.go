@@ -3,7 +3,7 @@
 //
 //	rt                                      init
 //	Seal     an unwritable handle of rt's own binary
-//	Launch   clone, execve that handle  ->  bootstrap.c, before the Go runtime
+//	Launcher clone, execve that handle  ->  bootstrap.c, before the Go runtime
 //	Send     bootstrap and descriptors  ->  joins, unshares, forks
 //	         <- maps, offsets, pid          the Go runtime starts
 //	SendPlan the plan and its files     ->  ReceivePlan

@@ -34,31 +34,37 @@ struct args {
 	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
 };
 
+/* call makes a system call of three arguments, and two that are 0. */
 #if defined(__x86_64__)
 #define SHARE (CLONE_VM | CLONE_VFORK)
-static inline __attribute__((always_inline)) long clone3(struct args *a)
+static inline __attribute__((always_inline)) long call(long number, long a, long b, long c)
 {
+	register long d __asm__("r10") = 0;
+	register long e __asm__("r8") = 0;
 	long r;
-	__asm__ volatile("syscall" : "=a"(r) : "a"(SYS_clone3), "D"(a), "S"(sizeof(*a)) : "rcx", "r11", "memory");
+	__asm__ volatile("syscall" : "=a"(r) : "a"(number), "D"(a), "S"(b), "d"(c), "r"(d), "r"(e) : "rcx", "r11", "memory");
 	return r;
 }
 #elif defined(__aarch64__)
 #define SHARE (CLONE_VM | CLONE_VFORK)
-static inline __attribute__((always_inline)) long clone3(struct args *a)
+static inline __attribute__((always_inline)) long call(long number, long a, long b, long c)
 {
-	register long x8 __asm__("x8") = SYS_clone3;
-	register long x0 __asm__("x0") = (long)a;
-	register long x1 __asm__("x1") = sizeof(*a);
-	__asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1) : "memory");
+	register long x8 __asm__("x8") = number;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = 0;
+	register long x4 __asm__("x4") = 0;
+	__asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
 	return x0;
 }
 #else
 /* A copy of the address space: slower, and an execve that fails is only told by
  * the end of the child. */
 #define SHARE 0
-static long clone3(struct args *a)
+static long call(long number, long a, long b, long c)
 {
-	long r = syscall(SYS_clone3, a, sizeof(*a));
+	long r = syscall(number, a, b, c, 0, 0);
 	return r < 0 ? -errno : r;
 }
 #endif
@@ -115,10 +121,25 @@ static int aside(struct launcher *l, int fd)
 	return moved;
 }
 
+/* default_signals takes Go's handlers away, which only clone3 does by itself. The
+ * library's sigaction keeps books, and they are also rt's. */
+static void default_signals(void)
+{
+	struct { /* of the kernel, whatever follows the handler */
+		void (*handler)(int);
+		unsigned long rest[8];
+	} old, none = {0};
+	for (int s = 1; s <= 64; s++)
+		if (syscall(SYS_rt_sigaction, s, NULL, &old, 8) == 0 && old.handler != SIG_IGN && old.handler != SIG_DFL)
+			syscall(SYS_rt_sigaction, s, &none, NULL, 8);
+}
+
 /* become_init is the child until execve: on our stack, while we are suspended. */
 static __attribute__((noreturn, noinline)) void become_init(struct launcher *l)
 {
 	char path[32];
+	if (l->plain)
+		default_signals();
 	/* Init dies with this thread, so with rt, until it clears that itself. */
 	failed(l, prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0, "prctl pdeathsig");
 	for (int i = 0; i < l->nfds; i++)
@@ -151,9 +172,17 @@ static __attribute__((noinline)) void launch(struct launcher *l)
 		a.flags |= CLONE_INTO_CGROUP;
 		a.cgroup = (uint64_t)l->cgroup;
 	}
-	long pid = clone3(&a);
+	long pid = call(SYS_clone3, (long)&a, sizeof(a), 0);
 	if (pid == 0)
 		become_init(l);
+	if (pid == -ENOSYS || pid == -EPERM) {
+		/* Seccomp filters can't look into the arguments of clone3, and so many
+		 * of those around a runtime deny it. */
+		l->plain = 1;
+		pid = call(SYS_clone, (long)(l->flags | SHARE | CLONE_PIDFD | SIGCHLD), 0, (long)&l->pidfd);
+		if (pid == 0)
+			become_init(l);
+	}
 	if (pid < 0) {
 		errno = (int)-pid;
 		failed(l, 0, "clone init");

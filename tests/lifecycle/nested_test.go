@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"github.com/c9b5e2ae/rt/tests/harness"
 	"github.com/c9b5e2ae/rt/tests/needs"
@@ -66,6 +68,35 @@ func nest(t *testing.T, changes ...harness.Change) *harness.Container {
 	}
 	writeJSON(t, filepath.Join(inner, "config.json"), s)
 	return outer
+}
+
+// Many profiles around a runtime deny clone3, whose arguments they cannot see.
+func TestContainerWhereClone3IsDenied(t *testing.T) {
+	for _, errno := range []unix.Errno{unix.ENOSYS, unix.EPERM} {
+		outer := nest(t, harness.Shell("cat /proc/self/cgroup; grep SigCgt /proc/self/status"))
+		number := uint(errno)
+		outer.Edit(func(s *specs.Spec) {
+			s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{
+				{Names: []string{"clone3"}, Action: specs.ActErrno, ErrnoRet: &number}}}
+		})
+		outer.Up()
+		r := outer.Do("exec", outer.ID, "rt", "--root", "/run/state", "run", "--bundle", "/bundle", outer.ID+"-inner")
+		if r.Code != 0 {
+			t.Fatal(r)
+		}
+		// Of a hybrid host the outer container sees the hierarchies of v1.
+		hierarchy := "pids:"
+		if needs.Have("cgroup2") {
+			hierarchy = "0::"
+		}
+		if inside := regexp.MustCompile(`(?m)^[0-9:]*` + hierarchy + `.*-inner$`); !inside.MatchString(r.Stdout) {
+			t.Errorf("%v: not in the container's cgroup: %v", errno, r)
+		}
+		if !strings.Contains(r.Stdout, "SigCgt:\t0000000000000000") {
+			t.Errorf("%v: it has handlers of signals: %v", errno, r)
+		}
+		outer.Delete("--force")
+	}
 }
 
 // A container in a container, by the same program.
