@@ -222,15 +222,6 @@ func (h *host) awaitLaunch() (err error) {
 	if begin, end := h.launcher.Network(); end > 0 {
 		h.r.Trace.append(Row{Side: "launcher", Name: "network namespace", Begin: begin, Took: end - begin})
 	}
-	if h.birth != nil && h.launcher.Outside() {
-		fd, err := unix.Openat(int(h.birth.Fd()), "cgroup.procs", unix.O_WRONLY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return fmt.Errorf("open cgroup.procs of %s: %w", h.birth.Name(), err)
-		}
-		f := os.NewFile(uintptr(fd), "cgroup.procs")
-		h.keep(f)
-		h.bootstrap.Cgroups = append(h.bootstrap.Cgroups, f) // init writes "0" to it
-	}
 	return h.inside.Close() // init alone has this end now, so that its end can be seen
 }
 

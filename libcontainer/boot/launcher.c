@@ -134,12 +134,18 @@ static void default_signals(void)
 			syscall(SYS_rt_sigaction, s, &none, NULL, 8);
 }
 
-/* become_init is the child until execve: on our stack, while we are suspended. */
-static __attribute__((noreturn, noinline)) void become_init(struct launcher *l)
+/* become_init is the child until execve: on our stack, while we are suspended. One
+ * that plain clone has made has Go's handlers of signals, and is in rt's cgroup. */
+static __attribute__((noreturn, noinline)) void become_init(struct launcher *l, int plain)
 {
 	char path[32];
-	if (l->plain)
+	if (plain) {
 		default_signals();
+		if (l->cgroup >= 0) {
+			int procs = openat(l->cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+			failed(l, procs >= 0 && write(procs, "0", 1) == 1, "join the cgroup");
+		}
+	}
 	/* Init dies with this thread, so with rt, until it clears that itself. */
 	failed(l, prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0, "prctl pdeathsig");
 	for (int i = 0; i < l->nfds; i++)
@@ -174,14 +180,13 @@ static __attribute__((noinline)) void launch(struct launcher *l)
 	}
 	long pid = call(SYS_clone3, (long)&a, sizeof(a), 0);
 	if (pid == 0)
-		become_init(l);
+		become_init(l, 0);
 	if (pid == -ENOSYS || pid == -EPERM) {
 		/* Seccomp filters can't look into the arguments of clone3, and so many
 		 * of those around a runtime deny it. */
-		l->plain = 1;
 		pid = call(SYS_clone, (long)(l->flags | SHARE | CLONE_PIDFD | SIGCHLD), 0, (long)&l->pidfd);
 		if (pid == 0)
-			become_init(l);
+			become_init(l, 1);
 	}
 	if (pid < 0) {
 		errno = (int)-pid;

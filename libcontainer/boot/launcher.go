@@ -116,10 +116,6 @@ func (l *Launcher) Wait() (*Process, error) {
 	return l.process, l.err
 }
 
-// Outside tells, once Wait has returned a process, that it was not born in the cgroup
-// it should have been, because something forbids clone3(2).
-func (l *Launcher) Outside() bool { return l.c.plain != 0 }
-
 // Network tells when the network namespace was made, CLOCK_MONOTONIC in ns, once
 // Wait has returned; 0 for none.
 func (l *Launcher) Network() (begin, end int64) {

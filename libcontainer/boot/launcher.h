@@ -21,7 +21,6 @@ struct launcher {
 
 	/* The result, after launcher_wait. */
 	int pid, pidfd;
-	int plain; /* made by clone, not clone3: it was not born in the cgroup */
 	int error; /* errno, or 0 */
 	const char *step; /* what it is of */
 	int64_t network_begin, network_end; /* CLOCK_MONOTONIC, ns */
