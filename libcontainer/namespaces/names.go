@@ -38,6 +38,8 @@ func Explain(err error) error {
 	case errors.Is(err, unix.EPERM):
 		return fmt.Errorf("%w: namespaces need CAP_SYS_ADMIN, and user namespaces may be closed to this user (%s)", err,
 			"kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns, seccomp")
+	case errors.Is(err, unix.EAGAIN):
+		return fmt.Errorf("%w: a limit of processes is reached, linux.resources.pids.limit or RLIMIT_NPROC", err)
 	case errors.Is(err, unix.EINVAL):
 		return fmt.Errorf("%w: this kernel lacks one of the kinds of namespaces", err)
 	}

@@ -65,6 +65,7 @@ func TestVerify(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	for err, want := range map[error]string{
+		fmt.Errorf("fork: %w", unix.EAGAIN):    "fork: resource temporarily unavailable: a limit of processes is reached, linux.resources.pids.limit or RLIMIT_NPROC",
 		fmt.Errorf("unshare: %w", unix.ENOSPC): "unshare: no space left on device: a limit of user.max_*_namespaces is reached, or 32 levels of nesting",
 		unix.EINVAL:                            "invalid argument: this kernel lacks one of the kinds of namespaces",
 		unix.EPERM: "operation not permitted: namespaces need CAP_SYS_ADMIN, and user namespaces may be closed to this user " +
