@@ -2,9 +2,8 @@ package boot
 
 /*
 #define _GNU_SOURCE
+#include "launcher.h"
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,18 +24,11 @@ static void *attend(void *unused)
 	return unused;
 }
 
-// start_attending makes the thread, with all signals blocked: they are Go's.
 static int start_attending(int l, int o)
 {
-	pthread_t thread;
-	sigset_t all, before;
 	listener = l;
 	out = o;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int err = pthread_create(&thread, NULL, attend, NULL);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return err;
+	return start_thread(attend, NULL);
 }
 */
 import "C"

@@ -1,6 +1,6 @@
-/* clone(2) as vfork(2) does it suspends its thread until execve, and a network
- * namespace takes longer than all others together. In a thread of its own neither
- * keeps rt waiting.
+/* clone(2) with CLONE_VFORK suspends its thread until execve, and a network namespace
+ * takes longer than all others together. In a thread of its own neither keeps rt
+ * waiting.
  *
  * Raw clone3, since no C library has it, and since a child that shares our memory
  * must not return from the function that made it. */
@@ -99,7 +99,7 @@ static int failed(struct launcher *l, int ok, const char *step)
 	return !ok;
 }
 
-/* path makes /proc/self/fd/N. The number is init's name in ps(1) until its
+/* path_of makes /proc/self/fd/N. The number is init's name in ps(1) until its
  * constructor gives it another. */
 static void path_of(char *path, int fd)
 {
@@ -233,21 +233,27 @@ static void *work(void *argument)
 	return NULL;
 }
 
-int launcher_start(struct launcher *l)
+int start_thread(void *(*work)(void *), void *argument)
 {
 	pthread_t thread;
 	pthread_attr_t attributes;
-	sigset_t all;
+	sigset_t all, before;
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int error = pthread_create(&thread, &attributes, work, argument);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error;
+}
+
+int launcher_start(struct launcher *l)
+{
 	sem_init(&l->go, 0, 0);
 	sem_init(&l->done, 0, 0);
 	sem_init(&l->end, 0, 0);
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	sigfillset(&all); /* they are for Go's threads */
-	pthread_sigmask(SIG_SETMASK, &all, &l->mask);
-	int error = pthread_create(&thread, &attributes, work, l);
-	pthread_sigmask(SIG_SETMASK, &l->mask, NULL);
-	return error;
+	pthread_sigmask(SIG_SETMASK, NULL, &l->mask);
+	return start_thread(work, l);
 }
 
 void launcher_go(struct launcher *l) { sem_post(&l->go); }

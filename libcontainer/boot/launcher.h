@@ -36,6 +36,9 @@ void launcher_wait(struct launcher *l);
 /* Lets the thread end, which frees l: malloc(3) made it, its fds, argv and envp. */
 void launcher_end(struct launcher *l);
 
+/* Starts a thread with all signals blocked: they are for Go's. Returns an errno, or 0. */
+int start_thread(void *(*work)(void *), void *argument);
+
 /* Makes a network namespace's loopback interface up. Returns 0, or -1 with errno. */
 int loopback_up(void);
 int64_t monotonic(void);
