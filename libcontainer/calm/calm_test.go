@@ -86,7 +86,7 @@ func TestHugePages(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.Contains(string(data), "\nTHP_enabled:\t1\n") {
-			t.Skipf("process %d has none, or the kernel does not say so", who)
+			t.Skipf("needs a caller with huge pages, and a kernel that tells THP_enabled: process %d", who)
 		}
 	}
 	disabled, err := unix.PrctlRetInt(unix.PR_GET_THP_DISABLE, 0, 0, 0, 0)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/c9b5e2ae/rt/tests/needs"
 )
 
 func TestAtLeast(t *testing.T) {
@@ -26,9 +28,10 @@ func TestAtLeast(t *testing.T) {
 // A task that the freezer of v1 holds is never shown as one that sleeps, stopped or
 // not: MayBeFrozen relies on it.
 func TestFrozenTaskIsShownAsSuch(t *testing.T) {
+	needs.All(t, "root", "cgroup1")
 	dir := filepath.Join("/sys/fs/cgroup/freezer", fmt.Sprintf("rt-frozen-%d", os.Getpid()))
 	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	defer os.Remove(dir)
 	state := &State{Paths: map[string]string{"freezer": dir}}

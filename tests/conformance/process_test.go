@@ -347,7 +347,7 @@ func TestUser(t *testing.T) {
 // has. In rt it has none.
 func TestNoCapabilities(t *testing.T) {
 	if !isRT(t) {
-		t.Skip("a decision of rt's")
+		t.Skip("a decision of rt's, and this is another runtime")
 	}
 	c := harness.New(t, func(s *specs.Spec) { s.Process.Capabilities = nil })
 	c.Up()
