@@ -112,7 +112,7 @@ func (c *cell) inside() (o outcome, err error) {
 		return o, err
 	}
 	o.Notes, tree.fixed = notes, c.Fixed
-	work := filepath.Join(c.Dir, "work")
+	work := filepath.Join(c.Dir, "suite")
 	if err := c.furnish(work); err != nil {
 		return o, err
 	}

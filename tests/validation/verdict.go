@@ -22,7 +22,7 @@ var (
 	innerLine = regexp.MustCompile(`^\s*"stdout": (".*?"),?$`)
 	errorLine = regexp.MustCompile(`^\s*"error": (".*?")?,?$`)
 	// What differs from run to run.
-	variable = regexp.MustCompile(`ocitest\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|/var/tmp/rtv[^/\s"]*/\d+/work|time="[^"]*" |goroutine \d+|0x[0-9a-f]{6,}`)
+	variable = regexp.MustCompile(`ocitest\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|/var/tmp/rtv[^/\s"]*/\d+/suite|time="[^"]*" |goroutine \d+|0x[0-9a-f]{6,}`)
 )
 
 func judge(stdout, stderr string, exit int) verdict {

@@ -30,7 +30,7 @@ func TestJudge(t *testing.T) {
 			stdout: "  ---\n  {\n    \"stderr\": \"\",\n    \"stdout\": \"ok 1 - x\\nnot ok 2 - y\\n\"\n  }\n  ...\nnot ok 1 - a\nnot ok 2 - b\n",
 			want:   "2 not ok|a: y|b"},
 		"what differs": {
-			stdout: "not ok 1 - /var/tmp/rtv12/3/work/tmp/ocitest4567/x of 79d49ec4-5fd8-442c-bff8-7a78742aa30c\n", want: "1 not ok|…/tmp/…/x of …"},
+			stdout: "not ok 1 - /var/tmp/rtv12/3/suite/tmp/ocitest4567/x of 79d49ec4-5fd8-442c-bff8-7a78742aa30c\n", want: "1 not ok|…/tmp/…/x of …"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := judge(tt.stdout, tt.stderr, tt.exit)
