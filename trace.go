@@ -11,8 +11,8 @@ import (
 
 // writeTimeline writes the steps of an operation to the file, "" is none, as the
 // JSON array of complete events that chrome://tracing and Perfetto read (Trace
-// Event Format): one lane for rt, one for init,
-// and one for the thread of rt that makes init. Times there are microseconds.
+// Event Format): a lane each for rt, for init, and for the thread of rt that makes
+// init. Times there are microseconds.
 func writeTimeline(file string, rows []libcontainer.Row) error {
 	for _, r := range rows {
 		report.debug("%s: %s: %.3f ms", r.Side, r.Name, float64(r.Took)/1e6)

@@ -4,8 +4,9 @@
 // The main goroutine stays on the main thread, which is as it was. The other
 // threads are not, and nothing must be started from them that shall not inherit
 // their timer slack of 2 ms and their only CPU; and GOMAXPROCS is 1: who has
-// goroutines that block in system calls, or compute side by side, must raise it. Unlike other Go programs this one keeps the limit of
-// open files that it was started with.
+// goroutines that block in system calls, or compute side by side, must raise it.
+// Unlike other Go programs this one keeps the limit of open files that it was
+// started with.
 package calm
 
 // #include "calm.h"
