@@ -21,6 +21,8 @@ type initSide struct {
 	proc   *procfs.Proc
 	door   *os.File // tells the descriptor of who has come to start; nil: accept does
 	trace  *Trace
+
+	parting []byte // the timeline, made while memory and system calls are to be had, told with the last word
 }
 
 // initSteps is what happens between the Go runtime's first instruction and
@@ -304,12 +306,13 @@ func (i *initSide) findExecutable() error {
 // ready says that everything that can fail is done, and waits for rt's commit;
 // where rt would only say go on, nobody is woken up for it.
 func (i *initSide) ready() error {
-	if i.Straight {
-		return nil
-	}
 	data, err := i.timeline()
 	if err != nil {
 		return err
+	}
+	if i.Straight {
+		i.parting = data
+		return nil
 	}
 	return i.ask(boot.Ready, 0, data)
 }
@@ -320,7 +323,6 @@ func (i *initSide) timeline() ([]byte, error) {
 		return nil, nil
 	}
 	rows := struct{ Rows []Row }{i.hostTime(i.trace.Rows())}
-	i.trace = nil
 	data, _, err := boot.Encode(&rows)
 	return data, err
 }
@@ -410,11 +412,7 @@ func (i *initSide) execute() error {
 	if i.ListenFDs > 0 { // only here is the pid known by which the program goes
 		i.Process.Env = append(i.Process.Env, fmt.Sprintf("LISTEN_FDS=%d", i.ListenFDs), fmt.Sprintf("LISTEN_PID=%d", os.Getpid()))
 	}
-	data, err := i.timeline()
-	if err != nil {
-		return err
-	}
-	if err := i.socket.Tell(boot.Exec, 0, data); err != nil {
+	if err := i.socket.Tell(boot.Exec, 0, i.parting); err != nil {
 		return errAbandoned
 	}
 	return i.Process.Exec()
