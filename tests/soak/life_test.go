@@ -178,13 +178,3 @@ func (l *life) both(first, second string) {
 	}
 	l.status = unknown
 }
-
-// thaw lets go on what waits for a process that was frozen at the same time.
-func (l *life) thaw(attempts ...*attempt) {
-	for _, a := range attempts {
-		if a.o.name == "pause" {
-			a.running.Wait()
-		}
-	}
-	l.c.Do("resume", l.c.ID)
-}
